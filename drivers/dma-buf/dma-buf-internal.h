@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dma-buf: what the files of the core share among themselves
+ */
+#ifndef _DMA_BUF_INTERNAL_H
+#define _DMA_BUF_INTERNAL_H
+
+#include <linux/dma-buf.h>
+#include <linux/dma-resv.h>
+#include <linux/fs.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <uapi/linux/dma-buf.h>
+
+struct dma_buf_poll;
+
+/**
+ * struct dma_buf_node - a place in the registry
+ * @link: in the list of @cpu, protected by that list's lock
+ * @cpu: whose list; constant while linked
+ * @cursor: a walker's bookmark rather than a buffer
+ */
+struct dma_buf_node {
+	struct list_head link;
+	unsigned int cpu;
+	bool cursor;
+};
+
+/**
+ * struct dma_buf_object - a buffer, whole
+ *
+ * Allocated as the inode of the buffer's file and freed with it, an RCU grace
+ * period after the last path to the file is gone. The exporter's part ends
+ * earlier, with the last reference to the file.
+ */
+struct dma_buf_object {
+	/** @base: what drivers see. */
+	struct dma_buf base;
+
+	/** @resv: where @base.resv points unless the exporter brought one. */
+	struct dma_resv resv;
+
+	/** @owner: the exporter's module; held until its release has run. */
+	struct module *owner;
+
+	/** @wait: who sleeps in poll(); also epoll's hooks. */
+	wait_queue_head_t wait;
+
+	/**
+	 * @poll: the fence callbacks that will wake @wait. NULL until somebody
+	 * first has to sleep, constant afterwards.
+	 */
+	struct dma_buf_poll *poll;
+
+	/** @node: in the registry from export to the file's release. */
+	struct dma_buf_node node;
+
+	/**
+	 * @vmap: the kernel mapping while @vmap_count is not zero; changes
+	 * under the reservation lock, and only while it is zero.
+	 */
+	struct iosys_map vmap;
+
+	/**
+	 * @vmap_count: users of @vmap. Leaves zero, and returns to it, under
+	 * the reservation lock only.
+	 */
+	refcount_t vmap_count;
+
+	/**
+	 * @lock: protects @name and @named, and changes of @base.attachments
+	 * together with the reservation lock. Innermost; process context only.
+	 */
+	spinlock_t lock;
+
+	/** @named: @name was set, be it to the empty string. */
+	bool named;
+
+	/** @name: the name that user space gave. */
+	char name[DMA_BUF_NAME_LEN];
+
+	/** @inode: the rest of the file system's business. */
+	struct inode inode;
+};
+
+static inline struct dma_buf_object *to_dma_buf_object(struct dma_buf *dmabuf)
+{
+	return container_of(dmabuf, struct dma_buf_object, base);
+}
+
+/*
+ * No fence was ever added, so there is none to wait for. Whoever adds the first
+ * one concurrently is not ordered with the caller anyway.
+ */
+static inline bool dma_buf_resv_untouched(struct dma_resv *resv)
+{
+	return !rcu_access_pointer(resv->fences);
+}
+
+/* dma-buf-registry.c */
+#ifdef CONFIG_DEBUG_FS
+void dma_buf_registry_init(void);
+void dma_buf_registry_add(struct dma_buf_object *obj);
+void dma_buf_registry_del(struct dma_buf_object *obj);
+
+void dma_buf_cursor_start(struct dma_buf_node *cursor);
+struct dma_buf *dma_buf_cursor_get(struct dma_buf_node *cursor);
+void dma_buf_cursor_pass(struct dma_buf_node *cursor, struct dma_buf *dmabuf);
+void dma_buf_cursor_stop(struct dma_buf_node *cursor);
+#else
+static inline void dma_buf_registry_init(void) {}
+static inline void dma_buf_registry_add(struct dma_buf_object *obj) {}
+static inline void dma_buf_registry_del(struct dma_buf_object *obj) {}
+#endif
+
+/* dma-buf-debugfs.c */
+#ifdef CONFIG_DEBUG_FS
+void dma_buf_debugfs_init(void);
+#else
+static inline void dma_buf_debugfs_init(void) {}
+#endif
+
+/* dma-buf-sync-file.c */
+#ifdef CONFIG_SYNC_FILE
+long dma_buf_ioctl_export_sync_file(struct dma_buf *dmabuf,
+				    struct dma_buf_export_sync_file __user *arg);
+long dma_buf_ioctl_import_sync_file(struct dma_buf *dmabuf,
+				    struct dma_buf_import_sync_file __user *arg);
+#else
+static inline long
+dma_buf_ioctl_export_sync_file(struct dma_buf *dmabuf,
+			       struct dma_buf_export_sync_file __user *arg)
+{
+	return -ENOTTY;
+}
+
+static inline long
+dma_buf_ioctl_import_sync_file(struct dma_buf *dmabuf,
+			       struct dma_buf_import_sync_file __user *arg)
+{
+	return -ENOTTY;
+}
+#endif
+
+#endif /* _DMA_BUF_INTERNAL_H */

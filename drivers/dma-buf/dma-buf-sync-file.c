@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dma-buf: from implicit to explicit synchronization and back
+ *
+ * The two ioctls that take a buffer's fences out as a sync_file, and put those
+ * of a sync_file in.
+ */
+
+#include <linux/dma-fence-unwrap.h>
+#include <linux/file.h>
+#include <linux/sync_file.h>
+#include <linux/uaccess.h>
+
+#include "dma-buf-internal.h"
+
+/* One direction or both, and nothing else. */
+static bool dma_buf_sync_file_flags_ok(u32 flags)
+{
+	return flags && !(flags & ~DMA_BUF_SYNC_RW);
+}
+
+/* Snapshot the fences that work of @usage has to wait for. */
+static struct sync_file *dma_buf_sync_file_snapshot(struct dma_buf *dmabuf,
+						    enum dma_resv_usage usage)
+{
+	struct dma_fence *fence = NULL;
+	struct sync_file *sync_file;
+	int ret;
+
+	ret = dma_resv_get_singleton(dmabuf->resv, usage, &fence);
+	if (ret)
+		return ERR_PTR(ret);
+	if (!fence)
+		fence = dma_fence_get_stub();
+
+	sync_file = sync_file_create(fence);
+	dma_fence_put(fence);
+	return sync_file ?: ERR_PTR(-ENOMEM);
+}
+
+/**
+ * dma_buf_ioctl_export_sync_file - DMA_BUF_IOCTL_EXPORT_SYNC_FILE
+ * @dmabuf: the buffer
+ * @arg: the caller's &struct dma_buf_export_sync_file
+ *
+ * Context: Process context, may sleep. Reservation lock not held.
+ * Return: 0 with a new file descriptor in @arg; -EFAULT for a bad pointer,
+ * -EINVAL for bad flags, -EMFILE or -ENFILE without a free descriptor, -ENOMEM.
+ */
+long dma_buf_ioctl_export_sync_file(struct dma_buf *dmabuf,
+				    struct dma_buf_export_sync_file __user *arg)
+{
+	struct sync_file *sync_file;
+	enum dma_resv_usage usage;
+	u32 flags;
+
+	if (get_user(flags, &arg->flags))
+		return -EFAULT;
+	if (!dma_buf_sync_file_flags_ok(flags))
+		return -EINVAL;
+
+	CLASS(get_unused_fd, fd)(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+
+	usage = dma_resv_usage_rw(flags & DMA_BUF_SYNC_WRITE);
+	sync_file = dma_buf_sync_file_snapshot(dmabuf, usage);
+	if (IS_ERR(sync_file))
+		return PTR_ERR(sync_file);
+
+	if (put_user(fd, &arg->fd)) {
+		fput(sync_file->file);
+		return -EFAULT;
+	}
+
+	fd_install(take_fd(fd), sync_file->file);
+	return 0;
+}
+
+/* Add @fence, which may stand for several, to @resv. */
+static int dma_buf_sync_file_add(struct dma_resv *resv, struct dma_fence *fence,
+				 enum dma_resv_usage usage)
+{
+	struct dma_fence_unwrap iter;
+	unsigned int count = 0;
+	struct dma_fence *f;
+	int ret;
+
+	dma_fence_unwrap_for_each(f, &iter, fence)
+		count++;
+	if (!count)
+		return 0;
+
+	dma_resv_lock(resv, NULL);
+	ret = dma_resv_reserve_fences(resv, count);
+	if (!ret) {
+		dma_fence_unwrap_for_each(f, &iter, fence)
+			dma_resv_add_fence(resv, f, usage);
+	}
+	dma_resv_unlock(resv);
+	return ret;
+}
+
+/**
+ * dma_buf_ioctl_import_sync_file - DMA_BUF_IOCTL_IMPORT_SYNC_FILE
+ * @dmabuf: the buffer
+ * @arg: the caller's &struct dma_buf_import_sync_file
+ *
+ * The caller keeps the sync_file.
+ *
+ * Context: Process context, may sleep. Takes the reservation lock.
+ * Return: 0; -EFAULT for a bad pointer, -EINVAL for bad flags or a descriptor
+ * that is no sync_file, -ENOMEM.
+ */
+long dma_buf_ioctl_import_sync_file(struct dma_buf *dmabuf,
+				    struct dma_buf_import_sync_file __user *arg)
+{
+	struct dma_buf_import_sync_file import;
+	struct dma_fence *fence;
+	int ret;
+
+	if (copy_from_user(&import, arg, sizeof(import)))
+		return -EFAULT;
+	if (!dma_buf_sync_file_flags_ok(import.flags))
+		return -EINVAL;
+
+	fence = sync_file_get_fence(import.fd);
+	if (!fence)
+		return -EINVAL;
+
+	ret = dma_buf_sync_file_add(dmabuf->resv, fence,
+				    import.flags & DMA_BUF_SYNC_WRITE ?
+				    DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ);
+	dma_fence_put(fence);
+	return ret;
+}

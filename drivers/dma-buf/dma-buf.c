@@ -1,0 +1,1789 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dma-buf: one buffer, many devices
+ *
+ * A buffer's life, from top to bottom: exported, handed round, attached to
+ * devices, pinned and mapped for them, accessed by the CPU, polled, released.
+ */
+
+#include <linux/atomic.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
+#include <linux/export.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/init.h>
+#include <linux/irq_work.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mount.h>
+#include <linux/percpu.h>
+#include <linux/poll.h>
+#include <linux/pseudo_fs.h>
+#include <linux/scatterlist.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <uapi/linux/dma-buf.h>
+#include <uapi/linux/magic.h>
+
+#include "dma-buf-internal.h"
+#include "dma-buf-sysfs-stats.h"
+
+static struct vfsmount *dma_buf_mnt __ro_after_init;
+
+static const struct file_operations dma_buf_file_ops;
+
+/**
+ * DOC: from exporter to device
+ *
+ * Four steps take a buffer from one driver to another's device:
+ *
+ * 1. The exporter fills in a &struct dma_buf_export_info, declared with
+ *    DEFINE_DMA_BUF_EXPORT_INFO(), and calls dma_buf_export(). dma_buf_fd()
+ *    makes a file descriptor for user space.
+ *
+ * 2. User space passes the descriptor to the importers. Each one turns it back
+ *    into a &struct dma_buf with dma_buf_get() and announces its device with
+ *    dma_buf_attach() or dma_buf_dynamic_attach(). A static exporter may still
+ *    choose the place of the memory.
+ *
+ * 3. For each piece of work, or once for all, the importer calls
+ *    dma_buf_map_attachment(), programs its device with the DMA addresses, and
+ *    gives them back with dma_buf_unmap_attachment().
+ *
+ * 4. When nothing is mapped any more the importer calls dma_buf_detach() and
+ *    drops its reference with dma_buf_put().
+ *
+ * The buffer is released when the last reference is gone: importers', the
+ * exporter's own, open descriptors and user mappings.
+ */
+
+/**
+ * DOC: who holds the reservation lock
+ *
+ * The lock is that of the reservation object, &dma_buf.resv, taken with
+ * dma_resv_lock(). Every line below is tested.
+ *
+ * Held by the caller of:
+ *
+ *  - dma_buf_pin()
+ *  - dma_buf_unpin()
+ *  - dma_buf_map_attachment()
+ *  - dma_buf_unmap_attachment()
+ *  - dma_buf_vmap()
+ *  - dma_buf_vunmap()
+ *  - dma_buf_move_notify(), called by exporters
+ *
+ * Not held by the caller of:
+ *
+ *  - dma_buf_export()
+ *  - dma_buf_fd()
+ *  - dma_buf_get()
+ *  - dma_buf_put()
+ *  - dma_buf_attach()
+ *  - dma_buf_dynamic_attach()
+ *  - dma_buf_detach()
+ *  - dma_buf_map_attachment_unlocked()
+ *  - dma_buf_unmap_attachment_unlocked()
+ *  - dma_buf_begin_cpu_access()
+ *  - dma_buf_end_cpu_access()
+ *  - dma_buf_kmap()
+ *  - dma_buf_kunmap()
+ *  - dma_buf_mmap()
+ *  - dma_buf_vmap_unlocked()
+ *  - dma_buf_vunmap_unlocked()
+ *
+ * Held when the core calls the exporter's:
+ *
+ *  - &dma_buf_ops.pin
+ *  - &dma_buf_ops.unpin
+ *  - &dma_buf_ops.map_dma_buf
+ *  - &dma_buf_ops.unmap_dma_buf
+ *  - &dma_buf_ops.vmap
+ *  - &dma_buf_ops.vunmap
+ *
+ * and the importer's:
+ *
+ *  - &dma_buf_attach_ops.move_notify
+ *
+ * Not held when the core calls the exporter's, which may take it:
+ *
+ *  - &dma_buf_ops.attach
+ *  - &dma_buf_ops.detach
+ *  - &dma_buf_ops.release
+ *  - &dma_buf_ops.begin_cpu_access
+ *  - &dma_buf_ops.end_cpu_access
+ *  - &dma_buf_ops.map
+ *  - &dma_buf_ops.unmap
+ *  - &dma_buf_ops.mmap
+ */
+
+/* Inode numbers are drawn from a common counter this many at a time. */
+#define DMA_BUF_INO_BATCH	1024
+
+static DEFINE_PER_CPU(unsigned long, dma_buf_ino_last);
+
+/* The inode number names the buffer in sysfs; 1 is the root directory's. */
+static unsigned long dma_buf_ino_next(void)
+{
+	static atomic_long_t batches = ATOMIC_LONG_INIT(DMA_BUF_INO_BATCH);
+	unsigned long *last = &get_cpu_var(dma_buf_ino_last);
+	unsigned long ino = *last;
+
+	if (ino % DMA_BUF_INO_BATCH == 0)
+		ino = atomic_long_fetch_add(DMA_BUF_INO_BATCH, &batches);
+	*last = ++ino;
+	put_cpu_var(dma_buf_ino_last);
+
+	return ino;
+}
+
+/* Allocate the object that @info asks for; nobody can see it yet. */
+static struct dma_buf_object *
+dma_buf_object_create(const struct dma_buf_export_info *info)
+{
+	struct inode *inode = alloc_anon_inode(dma_buf_mnt->mnt_sb);
+	struct dma_buf_object *obj;
+
+	if (IS_ERR(inode))
+		return ERR_CAST(inode);
+
+	inode->i_ino = dma_buf_ino_next();
+	inode->i_size = info->size;
+	inode_set_bytes(inode, info->size);
+
+	obj = container_of(inode, struct dma_buf_object, inode);
+	obj->owner = info->owner;
+	obj->base.size = info->size;
+	obj->base.ops = info->ops;
+	obj->base.exp_name = info->exp_name;
+	obj->base.priv = info->priv;
+	obj->base.resv = info->resv;
+	if (!info->resv) {
+		dma_resv_init(&obj->resv);
+		obj->base.resv = &obj->resv;
+	}
+
+	return obj;
+}
+
+/* Drop the reservation object, if it is the buffer's own. */
+static void dma_buf_object_fini_resv(struct dma_buf_object *obj)
+{
+	if (obj->base.resv == &obj->resv)
+		dma_resv_fini(&obj->resv);
+}
+
+static void dma_buf_object_destroy(struct dma_buf_object *obj)
+{
+	dma_buf_object_fini_resv(obj);
+	iput(&obj->inode);
+}
+
+static bool dma_buf_export_info_ok(const struct dma_buf_export_info *info)
+{
+	const struct dma_buf_ops *ops = info->ops;
+
+	if (!info->priv || !ops)
+		return false;
+	if (!ops->map_dma_buf || !ops->unmap_dma_buf || !ops->release)
+		return false;
+	if (!ops->pin != !ops->unpin)
+		return false;
+	return !(ops->cache_sgt_mapping && ops->pin);
+}
+
+/**
+ * dma_buf_export - make a buffer that can be shared
+ * @info: what it is made from; not needed afterwards
+ *
+ * Context: Process context, may sleep. Reservation lock not held.
+ * Return: The buffer with one reference, the caller's, who gives it to user
+ * space with dma_buf_fd() or drops it with dma_buf_put(). On failure an
+ * ERR_PTR(), with nothing left over and &dma_buf_ops.release not called:
+ * -EINVAL for an incomplete or contradictory @info, -ENOENT when the exporter's
+ * module is going away, -ENOMEM, or -ENFILE when the system has too many files.
+ */
+struct dma_buf *dma_buf_export(const struct dma_buf_export_info *info)
+{
+	struct dma_buf_object *obj;
+	struct file *file;
+	int ret;
+
+	if (WARN_ON(!dma_buf_export_info_ok(info)))
+		return ERR_PTR(-EINVAL);
+
+	if (!try_module_get(info->owner))
+		return ERR_PTR(-ENOENT);
+
+	obj = dma_buf_object_create(info);
+	if (IS_ERR(obj)) {
+		ret = PTR_ERR(obj);
+		goto err_module;
+	}
+
+	file = alloc_file_pseudo(&obj->inode, dma_buf_mnt, "dmabuf",
+				 info->flags & (O_ACCMODE | O_NONBLOCK),
+				 &dma_buf_file_ops);
+	if (IS_ERR(file)) {
+		ret = PTR_ERR(file);
+		goto err_object;
+	}
+	obj->base.file = file;
+
+	ret = dma_buf_stats_setup(&obj->base, file);
+	if (ret)
+		goto err_file;
+
+	/* From here on the last fput() releases the buffer. */
+	file->private_data = &obj->base;
+	dma_buf_registry_add(obj);
+
+	return &obj->base;
+
+err_file:
+	/* The file has taken over the inode's reference: keep one. */
+	ihold(&obj->inode);
+	fput(file);
+err_object:
+	dma_buf_object_destroy(obj);
+err_module:
+	module_put(info->owner);
+	return ERR_PTR(ret);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_export, DMA_BUF);
+
+/**
+ * dma_buf_fd - install a buffer in the caller's file descriptor table
+ * @dmabuf: the buffer
+ * @flags: of the descriptor: O_CLOEXEC or 0
+ *
+ * Context: Process context, may sleep. Reservation lock not held.
+ * Return: The descriptor, which has taken over the caller's reference; or, with
+ * that reference still the caller's, -EINVAL without a buffer, -EMFILE when the
+ * process has too many descriptors, -ENOMEM.
+ */
+int dma_buf_fd(struct dma_buf *dmabuf, int flags)
+{
+	int fd;
+
+	if (!dmabuf || !dmabuf->file)
+		return -EINVAL;
+
+	fd = get_unused_fd_flags(flags);
+	if (fd >= 0)
+		fd_install(fd, dmabuf->file);
+
+	return fd;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_fd, DMA_BUF);
+
+/**
+ * dma_buf_get - find the buffer behind a file descriptor
+ * @fd: a descriptor of the current process
+ *
+ * Context: Process context. Reservation lock not held.
+ * Return: The buffer with a reference for the caller, to be dropped with
+ * dma_buf_put(); ERR_PTR(-EBADF) for a descriptor that is not open,
+ * ERR_PTR(-EINVAL) for one of another kind of file.
+ */
+struct dma_buf *dma_buf_get(int fd)
+{
+	struct file *file = fget(fd);
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+
+	if (file->f_op != &dma_buf_file_ops) {
+		fput(file);
+		return ERR_PTR(-EINVAL);
+	}
+
+	return file->private_data;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_get, DMA_BUF);
+
+/**
+ * dma_buf_put - drop a reference
+ * @dmabuf: a buffer that the caller holds, and no longer does afterwards
+ *
+ * The last reference releases the buffer: as the system call returns, or from a
+ * work item when a kernel thread drops it.
+ *
+ * Context: Any. Reservation lock not held.
+ * Return: Nothing.
+ */
+void dma_buf_put(struct dma_buf *dmabuf)
+{
+	if (WARN_ON(!dmabuf || !dmabuf->file))
+		return;
+
+	fput(dmabuf->file);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_put, DMA_BUF);
+
+/* Wait for the fences of @usage, as interruptibly as user space expects. */
+static int dma_buf_resv_wait(struct dma_resv *resv, enum dma_resv_usage usage)
+{
+	long ret;
+
+	if (dma_buf_resv_untouched(resv))
+		return 0;
+
+	ret = dma_resv_wait_timeout(resv, usage, true, MAX_SCHEDULE_TIMEOUT);
+	return ret < 0 ? ret : 0;
+}
+
+/**
+ * struct dma_buf_sgt_guise - a table without pages, shown to the importer
+ * @shown: lengths and DMA addresses of @own
+ * @own: the exporter's table, as the exporter made it
+ */
+struct dma_buf_sgt_guise {
+	struct sg_table shown;
+	struct sg_table *own;
+};
+
+/*
+ * Importers have no business with the pages behind a table. With debugging on
+ * they get a copy that has none, and those who look come to grief at once.
+ */
+static struct sg_table *dma_buf_sgt_hide(struct sg_table *own)
+{
+	struct dma_buf_sgt_guise *guise;
+	struct scatterlist *from, *to;
+	int i, ret;
+
+	if (!IS_ENABLED(CONFIG_DMABUF_DEBUG))
+		return own;
+
+	guise = kmalloc(sizeof(*guise), GFP_KERNEL);
+	if (!guise)
+		return ERR_PTR(-ENOMEM);
+
+	ret = sg_alloc_table(&guise->shown, own->orig_nents, GFP_KERNEL);
+	if (ret) {
+		kfree(guise);
+		return ERR_PTR(ret);
+	}
+
+	to = guise->shown.sgl;
+	for_each_sgtable_sg(own, from, i) {
+		unsigned long no_page = to->page_link;
+
+		*to = *from;
+		to->page_link = no_page;
+		to = sg_next(to);
+	}
+	guise->shown.nents = own->nents;
+	guise->own = own;
+
+	return &guise->shown;
+}
+
+static struct sg_table *dma_buf_sgt_unhide(struct sg_table *shown)
+{
+	struct dma_buf_sgt_guise *guise;
+	struct sg_table *own;
+
+	if (!IS_ENABLED(CONFIG_DMABUF_DEBUG))
+		return shown;
+
+	guise = container_of(shown, struct dma_buf_sgt_guise, shown);
+	own = guise->own;
+	sg_free_table(&guise->shown);
+	kfree(guise);
+
+	return own;
+}
+
+/* Have the exporter map the buffer; wait until a static importer may use it. */
+static struct sg_table *dma_buf_sgt_map(struct dma_buf_attachment *attach,
+					enum dma_data_direction dir)
+{
+	struct dma_buf *dmabuf = attach->dmabuf;
+	struct sg_table *own, *shown;
+	int ret;
+
+	own = dmabuf->ops->map_dma_buf(attach, dir);
+	if (!own)
+		return ERR_PTR(-ENOMEM);
+	if (IS_ERR(own))
+		return own;
+
+	if (!dma_buf_attachment_is_dynamic(attach)) {
+		ret = dma_buf_resv_wait(dmabuf->resv, DMA_RESV_USAGE_KERNEL);
+		if (ret)
+			goto err_unmap;
+	}
+
+	shown = dma_buf_sgt_hide(own);
+	if (IS_ERR(shown)) {
+		ret = PTR_ERR(shown);
+		goto err_unmap;
+	}
+
+	return shown;
+
+err_unmap:
+	dmabuf->ops->unmap_dma_buf(attach, own, dir);
+	return ERR_PTR(ret);
+}
+
+static void dma_buf_sgt_unmap(struct dma_buf_attachment *attach,
+			      struct sg_table *sgt, enum dma_data_direction dir)
+{
+	attach->dmabuf->ops->unmap_dma_buf(attach, dma_buf_sgt_unhide(sgt),
+					   dir);
+}
+
+static struct dma_buf_attachment *
+dma_buf_attachment_create(struct dma_buf *dmabuf, struct device *dev,
+			  const struct dma_buf_attach_ops *importer_ops)
+{
+	struct dma_buf_attachment *attach;
+
+	attach = kzalloc(sizeof(*attach), GFP_KERNEL);
+	if (!attach)
+		return NULL;
+
+	attach->dmabuf = dmabuf;
+	attach->dev = dev;
+	attach->importer_ops = importer_ops;
+	attach->peer2peer = importer_ops && importer_ops->allow_peer2peer;
+
+	return attach;
+}
+
+/*
+ * dma_buf_move_notify() starts at the tail, where the dynamic importers are,
+ * and need not look at the others.
+ */
+static void dma_buf_attachment_link(struct dma_buf_attachment *attach)
+{
+	struct dma_buf *dmabuf = attach->dmabuf;
+	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
+
+	spin_lock(&obj->lock);
+	if (dma_buf_attachment_is_dynamic(attach))
+		list_add_tail(&attach->node, &dmabuf->attachments);
+	else
+		list_add(&attach->node, &dmabuf->attachments);
+	spin_unlock(&obj->lock);
+}
+
+static void dma_buf_attachment_unlink(struct dma_buf_attachment *attach)
+{
+	struct dma_buf_object *obj = to_dma_buf_object(attach->dmabuf);
+
+	spin_lock(&obj->lock);
+	list_del(&attach->node);
+	spin_unlock(&obj->lock);
+}
+
+/*
+ * When just one of exporter and importer is dynamic, the one cannot move the
+ * buffer under the other, or the other cannot map under the reservation lock.
+ * Settle it for the attachment's whole life: pin, and map in both directions.
+ */
+static int dma_buf_attachment_premap(struct dma_buf_attachment *attach)
+{
+	struct dma_buf *dmabuf = attach->dmabuf;
+	struct sg_table *sgt;
+	int ret;
+
+	if (dma_buf_attachment_is_dynamic(attach) == dma_buf_is_dynamic(dmabuf))
+		return 0;
+
+	if (dma_buf_is_dynamic(dmabuf)) {
+		ret = dmabuf->ops->pin(attach);
+		if (ret)
+			return ret;
+	}
+
+	sgt = dma_buf_sgt_map(attach, DMA_BIDIRECTIONAL);
+	if (IS_ERR(sgt)) {
+		if (dma_buf_is_dynamic(dmabuf))
+			dmabuf->ops->unpin(attach);
+		return PTR_ERR(sgt);
+	}
+
+	attach->dir = DMA_BIDIRECTIONAL;
+	attach->sgt = sgt;
+	return 0;
+}
+
+/* Drop the table that the core kept for @attach, pre-mapped or cached. */
+static void dma_buf_attachment_unmap_kept(struct dma_buf_attachment *attach)
+{
+	struct dma_buf *dmabuf = attach->dmabuf;
+
+	if (!attach->sgt)
+		return;
+
+	dma_buf_sgt_unmap(attach, attach->sgt, attach->dir);
+	if (dma_buf_is_dynamic(dmabuf))
+		dmabuf->ops->unpin(attach);
+}
+
+/**
+ * dma_buf_dynamic_attach - announce a device whose driver can follow moves
+ * @dmabuf: the buffer; the caller's reference must outlast the attachment
+ * @dev: the device
+ * @importer_ops: the importer's callbacks, with
+ *	&dma_buf_attach_ops.move_notify; NULL for a static importer
+ * @importer_priv: for the importer's own use
+ *
+ * Where exporter and importer are not both static or both dynamic, the buffer
+ * is mapped here in both directions, and pinned if the exporter could move it,
+ * until dma_buf_detach().
+ *
+ * Context: Process context, may sleep. Takes the reservation lock.
+ * Return: The attachment, which the caller ends with dma_buf_detach(). On
+ * failure an ERR_PTR() with nothing left over: -EINVAL for a missing argument,
+ * -ENOMEM, the exporter's error (-EBUSY when the device cannot reach the
+ * memory), -ERESTARTSYS when a signal came while waiting for the memory.
+ */
+struct dma_buf_attachment *
+dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
+		       const struct dma_buf_attach_ops *importer_ops,
+		       void *importer_priv)
+{
+	struct dma_buf_attachment *attach;
+	int ret;
+
+	if (WARN_ON(!dmabuf || !dev ||
+		    (importer_ops && !importer_ops->move_notify)))
+		return ERR_PTR(-EINVAL);
+
+	attach = dma_buf_attachment_create(dmabuf, dev, importer_ops);
+	if (!attach)
+		return ERR_PTR(-ENOMEM);
+	attach->importer_priv = importer_priv;
+
+	if (dmabuf->ops->attach) {
+		ret = dmabuf->ops->attach(dmabuf, attach);
+		if (ret)
+			goto err_free;
+	}
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	dma_buf_attachment_link(attach);
+	ret = dma_buf_attachment_premap(attach);
+	if (ret)
+		goto err_unlink;
+	dma_resv_unlock(dmabuf->resv);
+
+	return attach;
+
+err_unlink:
+	dma_buf_attachment_unlink(attach);
+	dma_resv_unlock(dmabuf->resv);
+	if (dmabuf->ops->detach)
+		dmabuf->ops->detach(dmabuf, attach);
+err_free:
+	kfree(attach);
+	return ERR_PTR(ret);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_dynamic_attach, DMA_BUF);
+
+/**
+ * dma_buf_attach - announce a device whose driver cannot follow moves
+ * @dmabuf: the buffer; the caller's reference must outlast the attachment
+ * @dev: the device
+ *
+ * Context: Process context, may sleep. Takes the reservation lock.
+ * Return: As dma_buf_dynamic_attach() with no importer callbacks.
+ */
+struct dma_buf_attachment *dma_buf_attach(struct dma_buf *dmabuf,
+					  struct device *dev)
+{
+	return dma_buf_dynamic_attach(dmabuf, dev, NULL, NULL);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_attach, DMA_BUF);
+
+/**
+ * dma_buf_detach - end a device's use of a buffer
+ * @dmabuf: the buffer that it was attached to
+ * @attach: the attachment, with nothing mapped or pinned by the importer any
+ *	more; freed here
+ *
+ * Context: Process context, may sleep. Takes the reservation lock.
+ * Return: Nothing. An attachment of another buffer is left alone.
+ */
+void dma_buf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
+{
+	if (WARN_ON(!dmabuf || !attach || attach->dmabuf != dmabuf))
+		return;
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	dma_buf_attachment_unmap_kept(attach);
+	dma_buf_attachment_unlink(attach);
+	dma_resv_unlock(dmabuf->resv);
+
+	if (dmabuf->ops->detach)
+		dmabuf->ops->detach(dmabuf, attach);
+
+	kfree(attach);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_detach, DMA_BUF);
+
+/**
+ * dma_buf_pin - keep the buffer where it is
+ * @attach: a dynamic importer's attachment
+ *
+ * For scanout and the like, where the device cannot wait for a new mapping. Not
+ * to be offered to user space for as much memory as it likes.
+ *
+ * Context: May sleep. Reservation lock held.
+ * Return: 0, and the buffer stays until dma_buf_unpin(); -EINVAL for a static
+ * importer, whose buffers do not move anyway; the exporter's error.
+ */
+int dma_buf_pin(struct dma_buf_attachment *attach)
+{
+	struct dma_buf *dmabuf = attach->dmabuf;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (WARN_ON(!dma_buf_attachment_is_dynamic(attach)))
+		return -EINVAL;
+
+	return dma_buf_is_dynamic(dmabuf) ? dmabuf->ops->pin(attach) : 0;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_pin, DMA_BUF);
+
+/**
+ * dma_buf_unpin - let the buffer move again
+ * @attach: a dynamic importer's attachment, pinned by dma_buf_pin()
+ *
+ * Context: May sleep. Reservation lock held.
+ * Return: Nothing.
+ */
+void dma_buf_unpin(struct dma_buf_attachment *attach)
+{
+	struct dma_buf *dmabuf = attach->dmabuf;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (WARN_ON(!dma_buf_attachment_is_dynamic(attach)))
+		return;
+
+	if (dma_buf_is_dynamic(dmabuf))
+		dmabuf->ops->unpin(attach);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_unpin, DMA_BUF);
+
+/* Importers rely on whole pages: tell the exporter's author where it is not so. */
+static void dma_buf_sgt_check(struct sg_table *sgt)
+{
+	struct scatterlist *sg;
+	int i;
+
+	if (!IS_ENABLED(CONFIG_DMA_API_DEBUG))
+		return;
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		dma_addr_t addr = sg_dma_address(sg);
+		unsigned int len = sg_dma_len(sg);
+
+		if (!PAGE_ALIGNED(addr) || !PAGE_ALIGNED(len))
+			pr_debug("segment %d: address %pad, length %#x: not whole pages\n",
+				 i, &addr, len);
+	}
+}
+
+/* Answer a map request from the table that the core keeps, if it does. */
+static struct sg_table *dma_buf_sgt_kept(struct dma_buf_attachment *attach,
+					 enum dma_data_direction dir)
+{
+	/* Paired with smp_store_release() in dma_buf_map_attachment(). */
+	struct sg_table *sgt = smp_load_acquire(&attach->sgt);
+
+	if (sgt && attach->dir != dir && attach->dir != DMA_BIDIRECTIONAL)
+		return ERR_PTR(-EBUSY);
+
+	return sgt;
+}
+
+/* Importers that are not told of moves must not see any while they map. */
+static bool dma_buf_map_pins(struct dma_buf *dmabuf)
+{
+	return !IS_ENABLED(CONFIG_DMABUF_MOVE_NOTIFY) &&
+	       dma_buf_is_dynamic(dmabuf);
+}
+
+/**
+ * dma_buf_map_attachment - map a buffer for an attached device
+ * @attach: the attachment
+ * @dir: who writes, as for the DMA API
+ *
+ * A static importer may use the memory at once; a dynamic one has to wait for
+ * the fences of %DMA_RESV_USAGE_KERNEL first. The pages behind the table are
+ * none of the importer's business and may not exist.
+ *
+ * Context: Process context, may sleep. Reservation lock held.
+ * Return: A table of DMA addresses, whole pages each, which the caller gives
+ * back with dma_buf_unmap_attachment(). On failure an ERR_PTR(): -EINVAL
+ * without an attachment, -EBUSY when the core keeps a mapping of another
+ * direction for this attachment, -ENOMEM, the exporter's error, -ERESTARTSYS
+ * when a signal came while waiting for the memory.
+ */
+struct sg_table *dma_buf_map_attachment(struct dma_buf_attachment *attach,
+					enum dma_data_direction dir)
+{
+	struct dma_buf *dmabuf;
+	struct sg_table *sgt;
+	int ret;
+
+	might_sleep();
+
+	if (WARN_ON(!attach || !attach->dmabuf))
+		return ERR_PTR(-EINVAL);
+
+	dmabuf = attach->dmabuf;
+	dma_resv_assert_held(dmabuf->resv);
+
+	sgt = dma_buf_sgt_kept(attach, dir);
+	if (sgt)
+		return sgt;
+
+	if (dma_buf_map_pins(dmabuf)) {
+		ret = dmabuf->ops->pin(attach);
+		if (ret)
+			return ERR_PTR(ret);
+	}
+
+	sgt = dma_buf_sgt_map(attach, dir);
+	if (IS_ERR(sgt)) {
+		if (dma_buf_map_pins(dmabuf))
+			dmabuf->ops->unpin(attach);
+		return sgt;
+	}
+	dma_buf_sgt_check(sgt);
+
+	if (dmabuf->ops->cache_sgt_mapping) {
+		attach->dir = dir;
+		/* Paired with smp_load_acquire() in dma_buf_sgt_kept(). */
+		smp_store_release(&attach->sgt, sgt);
+	}
+
+	return sgt;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_map_attachment, DMA_BUF);
+
+/**
+ * dma_buf_map_attachment_unlocked - map a buffer, taking the lock
+ * @attach: the attachment
+ * @dir: who writes, as for the DMA API
+ *
+ * Context: Process context, may sleep. Takes the reservation lock, unless the
+ * core keeps a mapping for @attach.
+ * Return: As dma_buf_map_attachment().
+ */
+struct sg_table *
+dma_buf_map_attachment_unlocked(struct dma_buf_attachment *attach,
+				enum dma_data_direction dir)
+{
+	struct sg_table *sgt;
+
+	might_sleep();
+
+	if (WARN_ON(!attach || !attach->dmabuf))
+		return ERR_PTR(-EINVAL);
+
+	sgt = dma_buf_sgt_kept(attach, dir);
+	if (sgt)
+		return sgt;
+
+	dma_resv_lock(attach->dmabuf->resv, NULL);
+	sgt = dma_buf_map_attachment(attach, dir);
+	dma_resv_unlock(attach->dmabuf->resv);
+
+	return sgt;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_map_attachment_unlocked, DMA_BUF);
+
+/**
+ * dma_buf_unmap_attachment - give a mapping back
+ * @attach: the attachment
+ * @sgt: what dma_buf_map_attachment() returned; not the caller's any more
+ * @dir: the direction that it was mapped for
+ *
+ * Context: Process context, may sleep. Reservation lock held.
+ * Return: Nothing.
+ */
+void dma_buf_unmap_attachment(struct dma_buf_attachment *attach,
+			      struct sg_table *sgt,
+			      enum dma_data_direction dir)
+{
+	might_sleep();
+
+	if (WARN_ON(!attach || !attach->dmabuf || !sgt))
+		return;
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	if (attach->sgt == sgt)
+		return;
+
+	dma_buf_sgt_unmap(attach, sgt, dir);
+	if (dma_buf_map_pins(attach->dmabuf))
+		attach->dmabuf->ops->unpin(attach);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment, DMA_BUF);
+
+/**
+ * dma_buf_unmap_attachment_unlocked - give a mapping back, taking the lock
+ * @attach: the attachment
+ * @sgt: what was mapped; not the caller's any more
+ * @dir: the direction that it was mapped for
+ *
+ * Context: Process context, may sleep. Takes the reservation lock, unless the
+ * core keeps the mapping.
+ * Return: Nothing.
+ */
+void dma_buf_unmap_attachment_unlocked(struct dma_buf_attachment *attach,
+				       struct sg_table *sgt,
+				       enum dma_data_direction dir)
+{
+	might_sleep();
+
+	if (WARN_ON(!attach || !attach->dmabuf || !sgt))
+		return;
+
+	if (READ_ONCE(attach->sgt) == sgt)
+		return;
+
+	dma_resv_lock(attach->dmabuf->resv, NULL);
+	dma_buf_unmap_attachment(attach, sgt, dir);
+	dma_resv_unlock(attach->dmabuf->resv);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment_unlocked, DMA_BUF);
+
+/**
+ * dma_buf_move_notify - tell the importers that the buffer is about to move
+ * @dmabuf: the buffer
+ *
+ * For the exporter. Calls &dma_buf_attach_ops.move_notify of every dynamic
+ * importer, the last one to attach first. Static importers have the buffer
+ * pinned.
+ *
+ * Context: May sleep. Reservation lock held.
+ * Return: Nothing.
+ */
+void dma_buf_move_notify(struct dma_buf *dmabuf)
+{
+	struct dma_buf_attachment *attach;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	list_for_each_entry_reverse(attach, &dmabuf->attachments, node) {
+		if (!dma_buf_attachment_is_dynamic(attach))
+			break;
+		attach->importer_ops->move_notify(attach);
+	}
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_move_notify, DMA_BUF);
+
+/**
+ * DOC: access by the CPU
+ *
+ * The CPU may want to look into a buffer too: to copy it for a device behind a
+ * bus without DMA, to convert it in software, to show it in a debugger. Whatever
+ * way leads to the memory, the access stands between dma_buf_begin_cpu_access()
+ * and dma_buf_end_cpu_access(), for user space between the two halves of
+ * DMA_BUF_IOCTL_SYNC. That waits for the devices and makes caches and memory
+ * agree. Where it seems to work without, it works by luck.
+ *
+ * The ways are:
+ *
+ * - dma_buf_vmap() for the whole buffer in the kernel's address space. Nested
+ *   calls share one mapping. On 32-bit machines the space for it is scarce.
+ *
+ * - dma_buf_kmap() for a page at a time, which needs no such space.
+ *
+ * - mmap() of the file descriptor in user space. A driver that has an mmap()
+ *   of its own for its buffers passes it on with dma_buf_mmap() for those that
+ *   it has imported.
+ *
+ * Each of them fails where the exporter does not offer it.
+ */
+
+/**
+ * dma_buf_begin_cpu_access - prepare a buffer for the CPU
+ * @dmabuf: the buffer
+ * @dir: %DMA_FROM_DEVICE to read, %DMA_TO_DEVICE to write, %DMA_BIDIRECTIONAL
+ *	for both
+ *
+ * Lets the exporter prepare the memory, then waits for the fences: a reader for
+ * the writers', a writer for everybody's. Work that is synchronized explicitly
+ * leaves no fence here and is up to the caller.
+ *
+ * Context: Process context, may sleep. Reservation lock not held.
+ * Return: 0, and the caller ends the access with dma_buf_end_cpu_access();
+ * -EINVAL without a buffer, the exporter's error, or -ERESTARTSYS when a signal
+ * ended the wait. After an error there is nothing to end.
+ */
+int dma_buf_begin_cpu_access(struct dma_buf *dmabuf,
+			     enum dma_data_direction dir)
+{
+	bool write = dir == DMA_TO_DEVICE || dir == DMA_BIDIRECTIONAL;
+	int ret;
+
+	if (WARN_ON(!dmabuf))
+		return -EINVAL;
+
+	might_lock(&dmabuf->resv->lock.base);
+
+	if (dmabuf->ops->begin_cpu_access) {
+		ret = dmabuf->ops->begin_cpu_access(dmabuf, dir);
+		if (ret)
+			return ret;
+	}
+
+	ret = dma_buf_resv_wait(dmabuf->resv, dma_resv_usage_rw(write));
+	if (ret && dmabuf->ops->end_cpu_access)
+		dmabuf->ops->end_cpu_access(dmabuf, dir);
+
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_begin_cpu_access, DMA_BUF);
+
+/**
+ * dma_buf_end_cpu_access - give a buffer back to the devices
+ * @dmabuf: the buffer
+ * @dir: as given to dma_buf_begin_cpu_access()
+ *
+ * Context: Process context, may sleep. Reservation lock not held.
+ * Return: 0, -EINVAL without a buffer, or the exporter's error.
+ */
+int dma_buf_end_cpu_access(struct dma_buf *dmabuf,
+			   enum dma_data_direction dir)
+{
+	if (WARN_ON(!dmabuf))
+		return -EINVAL;
+
+	might_lock(&dmabuf->resv->lock.base);
+
+	if (!dmabuf->ops->end_cpu_access)
+		return 0;
+	return dmabuf->ops->end_cpu_access(dmabuf, dir);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_end_cpu_access, DMA_BUF);
+
+/**
+ * dma_buf_kmap - map one page of a buffer into the kernel
+ * @dmabuf: the buffer
+ * @page: which one, in pages from the start of the buffer
+ *
+ * Context: Process context, may sleep. Reservation lock not held.
+ * Return: The address of the page, until dma_buf_kunmap(). NULL when the page
+ * lies behind the end, the exporter does not offer this, or cannot.
+ */
+void *dma_buf_kmap(struct dma_buf *dmabuf, unsigned long page)
+{
+	if (WARN_ON(!dmabuf))
+		return NULL;
+
+	if (!dmabuf->ops->map || page >= PFN_UP(dmabuf->size))
+		return NULL;
+
+	return dmabuf->ops->map(dmabuf, page);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_kmap, DMA_BUF);
+
+/**
+ * dma_buf_kunmap - undo dma_buf_kmap()
+ * @dmabuf: the buffer
+ * @page: which page, in pages from the start of the buffer
+ * @vaddr: what dma_buf_kmap() returned; NULL is ignored
+ *
+ * Context: Process context, may sleep. Reservation lock not held.
+ * Return: Nothing.
+ */
+void dma_buf_kunmap(struct dma_buf *dmabuf, unsigned long page, void *vaddr)
+{
+	if (WARN_ON(!dmabuf))
+		return;
+
+	if (vaddr && dmabuf->ops->unmap)
+		dmabuf->ops->unmap(dmabuf, page, vaddr);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_kunmap, DMA_BUF);
+
+/* Do @pages from page @pgoff on lie within the buffer? */
+static bool dma_buf_mmap_fits(struct dma_buf *dmabuf, unsigned long pgoff,
+			      unsigned long pages)
+{
+	unsigned long end = dmabuf->size >> PAGE_SHIFT;
+
+	return pages <= end && pgoff <= end - pages;
+}
+
+/**
+ * dma_buf_mmap - map a buffer into user space
+ * @dmabuf: the buffer
+ * @vma: where to; must have a file, the importing driver's
+ * @pgoff: where in the buffer to start, in pages
+ *
+ * For drivers that have imported the buffer and let user space map it through a
+ * file of their own.
+ *
+ * Context: Process context, may sleep. The mm's mmap lock held for writing,
+ * reservation lock not held.
+ * Return: 0, and @vma refers to the buffer's file with a reference of its own
+ * instead of the file that it had. On failure it has its file and offset as
+ * before: -EINVAL for a missing argument, an exporter that cannot mmap, or a
+ * range that the buffer does not have; -EOVERFLOW when the range wraps around;
+ * the exporter's error.
+ */
+int dma_buf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
+		 unsigned long pgoff)
+{
+	unsigned long old_pgoff;
+	struct file *old_file;
+	int ret;
+
+	if (WARN_ON(!dmabuf || !vma))
+		return -EINVAL;
+	if (!dmabuf->ops->mmap)
+		return -EINVAL;
+	if (pgoff + vma_pages(vma) < pgoff)
+		return -EOVERFLOW;
+	if (!dma_buf_mmap_fits(dmabuf, pgoff, vma_pages(vma)))
+		return -EINVAL;
+
+	/* The old file's reference is ours until it is known who keeps it. */
+	old_file = vma->vm_file;
+	old_pgoff = vma->vm_pgoff;
+	vma->vm_file = get_file(dmabuf->file);
+	vma->vm_pgoff = pgoff;
+
+	ret = dmabuf->ops->mmap(dmabuf, vma);
+	if (ret) {
+		/* Not necessarily the file from above: exporters may change it. */
+		fput(vma->vm_file);
+		vma->vm_file = old_file;
+		vma->vm_pgoff = old_pgoff;
+		return ret;
+	}
+
+	fput(old_file);
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_mmap, DMA_BUF);
+
+/* Join an existing kernel mapping. */
+static bool dma_buf_vmap_nest(struct dma_buf_object *obj, struct iosys_map *map)
+{
+	if (!refcount_inc_not_zero(&obj->vmap_count))
+		return false;
+
+	/* Paired with smp_wmb() in dma_buf_vmap(). */
+	smp_acquire__after_ctrl_dep();
+	*map = obj->vmap;
+	return true;
+}
+
+/**
+ * dma_buf_vmap - map a whole buffer into the kernel
+ * @dmabuf: the buffer
+ * @map: the mapping; cleared on failure
+ *
+ * Calls nest and share one mapping. Accesses stand between
+ * dma_buf_begin_cpu_access() and dma_buf_end_cpu_access().
+ *
+ * Context: Process context, may sleep. Reservation lock held.
+ * Return: 0, and the mapping stays until the caller's dma_buf_vunmap(); -EINVAL
+ * without a buffer or when the exporter does not offer this; the exporter's
+ * error, -ENOMEM for one.
+ */
+int dma_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct dma_buf_object *obj;
+	int ret;
+
+	iosys_map_clear(map);
+
+	if (WARN_ON(!dmabuf))
+		return -EINVAL;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (!dmabuf->ops->vmap)
+		return -EINVAL;
+
+	obj = to_dma_buf_object(dmabuf);
+	if (dma_buf_vmap_nest(obj, map))
+		return 0;
+
+	ret = dmabuf->ops->vmap(dmabuf, &obj->vmap);
+	if (ret) {
+		iosys_map_clear(&obj->vmap);
+		return ret;
+	}
+	*map = obj->vmap;
+	/* Paired with the acquire barrier in dma_buf_vmap_nest(). */
+	smp_wmb();
+	refcount_set(&obj->vmap_count, 1);
+
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_vmap, DMA_BUF);
+
+/**
+ * dma_buf_vmap_unlocked - map a whole buffer into the kernel, taking the lock
+ * @dmabuf: the buffer
+ * @map: the mapping; cleared on failure
+ *
+ * Context: Process context, may sleep. Takes the reservation lock, unless the
+ * buffer is mapped already.
+ * Return: As dma_buf_vmap().
+ */
+int dma_buf_vmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	int ret;
+
+	iosys_map_clear(map);
+
+	if (WARN_ON(!dmabuf))
+		return -EINVAL;
+
+	if (dma_buf_vmap_nest(to_dma_buf_object(dmabuf), map))
+		return 0;
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	ret = dma_buf_vmap(dmabuf, map);
+	dma_resv_unlock(dmabuf->resv);
+
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_vmap_unlocked, DMA_BUF);
+
+/* Refuse to give back what was not taken. */
+static bool dma_buf_vmap_is(struct dma_buf_object *obj, struct iosys_map *map)
+{
+	return !WARN_ON(!refcount_read(&obj->vmap_count) ||
+			!iosys_map_is_equal(&obj->vmap, map));
+}
+
+/**
+ * dma_buf_vunmap - undo one dma_buf_vmap()
+ * @dmabuf: the buffer
+ * @map: the mapping
+ *
+ * Context: Process context, may sleep. Reservation lock held.
+ * Return: Nothing. A mapping that is not this buffer's is left alone.
+ */
+void dma_buf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct dma_buf_object *obj;
+
+	if (WARN_ON(!dmabuf))
+		return;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	obj = to_dma_buf_object(dmabuf);
+	if (!dma_buf_vmap_is(obj, map) ||
+	    !refcount_dec_and_test(&obj->vmap_count))
+		return;
+
+	if (dmabuf->ops->vunmap)
+		dmabuf->ops->vunmap(dmabuf, &obj->vmap);
+	iosys_map_clear(&obj->vmap);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap, DMA_BUF);
+
+/**
+ * dma_buf_vunmap_unlocked - undo one dma_buf_vmap(), taking the lock
+ * @dmabuf: the buffer
+ * @map: the mapping
+ *
+ * Context: Process context, may sleep. Takes the reservation lock for the last
+ * of nested mappings.
+ * Return: Nothing. A mapping that is not this buffer's is left alone.
+ */
+void dma_buf_vunmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct dma_buf_object *obj;
+
+	if (WARN_ON(!dmabuf))
+		return;
+
+	obj = to_dma_buf_object(dmabuf);
+	if (!dma_buf_vmap_is(obj, map) ||
+	    refcount_dec_not_one(&obj->vmap_count))
+		return;
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	dma_buf_vunmap(dmabuf, map);
+	dma_resv_unlock(dmabuf->resv);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap_unlocked, DMA_BUF);
+
+/**
+ * DOC: polling
+ *
+ * poll(), select() and epoll on the file descriptor tell how far the work on
+ * the buffer is:
+ *
+ * - EPOLLIN: all writers are done, the content can be read.
+ * - EPOLLOUT: readers are done as well, the content can be replaced.
+ *
+ * That speaks of the fences only: before the CPU may touch the memory there is
+ * still DMA_BUF_IOCTL_SYNC to be called. A program that wants to keep the state
+ * rather than wait for it takes a sync_file out of the buffer with
+ * DMA_BUF_IOCTL_EXPORT_SYNC_FILE.
+ *
+ * A sleeper is woken once for each of the two, however many fences there were.
+ * Fences that are added while it sleeps count. Polling keeps neither the buffer
+ * nor its fences alive. EPOLLERR means that the memory to wait with could not
+ * be had.
+ *
+ * A buffer that was ready and is busy again does not tell by itself: it is
+ * noticed by the next poll() or epoll_wait(). Only edge-triggered epoll does not
+ * ask again on its own, and has to be told with EPOLL_CTL_MOD.
+ */
+
+/**
+ * struct dma_buf_poll_slot - the wait for one direction
+ * @cb: stands on @fence
+ * @fence: an unsignalled fence that the direction has to wait for, with a
+ *	reference; NULL when nobody waits
+ * @poll: where it belongs
+ * @event: EPOLLIN or EPOLLOUT
+ * @usage: the fences that matter
+ */
+struct dma_buf_poll_slot {
+	struct dma_fence_cb cb;
+	struct dma_fence *fence;
+	struct dma_buf_poll *poll;
+	__poll_t event;
+	enum dma_resv_usage usage;
+};
+
+/**
+ * struct dma_buf_poll - what it takes to wake the sleepers of one buffer
+ *
+ * Only one fence is watched a direction, the last one that has not signalled:
+ * fences mostly signal in order. When it does, @work either finds the next one
+ * or wakes the sleepers. Fence callbacks run under the fence's lock, where no
+ * other fence can be asked anything, so they leave it to @work.
+ *
+ * That nobody sleeps for ever rests on two things. Whoever goes to sleep stands
+ * on the wait queue before looking at the slot, and the work empties the slot
+ * before looking at the wait queue; @lock orders the two::
+ *
+ *	poll()                          work
+ *	------                          ----
+ *	join the wait queue
+ *	find an unsignalled fence
+ *	                                empty the slot
+ *	the slot is empty: arm it
+ *	                                the wait queue is not empty:
+ *	                                arm again, or wake
+ *
+ * Had the sleeper come to the slot first, it would have found it in use, and the
+ * work would see the sleeper on the queue.
+ */
+struct dma_buf_poll {
+	/** @obj: The buffer. */
+	struct dma_buf_object *obj;
+
+	/** @work: Looks again when a fence has signalled. */
+	struct irq_work work;
+
+	/** @lock: Protects each slot's fence, and @closed. */
+	spinlock_t lock;
+
+	/** @closed: The file is being released: arm nothing any more. */
+	bool closed;
+
+	/** @slots: One a direction. */
+	struct dma_buf_poll_slot slots[2];
+};
+
+/* Which of @events has come about? */
+static __poll_t dma_buf_poll_ready(struct dma_resv *resv, __poll_t events)
+{
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+
+	if (dma_buf_resv_untouched(resv))
+		return events;
+
+	dma_resv_iter_begin(&cursor, resv, events & EPOLLOUT ?
+			    DMA_RESV_USAGE_READ : DMA_RESV_USAGE_WRITE);
+	dma_resv_for_each_fence_unlocked(&cursor, fence) {
+		events &= ~EPOLLOUT;
+		if (dma_resv_iter_usage(&cursor) <= DMA_RESV_USAGE_WRITE)
+			events &= ~EPOLLIN;
+		if (!events)
+			break;
+	}
+	dma_resv_iter_end(&cursor);
+
+	return events;
+}
+
+static void dma_buf_poll_fence_cb(struct dma_fence *fence,
+				  struct dma_fence_cb *cb)
+{
+	struct dma_buf_poll_slot *slot =
+		container_of(cb, struct dma_buf_poll_slot, cb);
+
+	irq_work_queue(&slot->poll->work);
+}
+
+/* The last unsignalled fence of @usage with a reference, or NULL. */
+static struct dma_fence *dma_buf_poll_last_fence(struct dma_resv *resv,
+						 enum dma_resv_usage usage)
+{
+	struct dma_fence *fence, *last = NULL;
+	struct dma_resv_iter cursor;
+
+	dma_resv_iter_begin(&cursor, resv, usage);
+	dma_resv_for_each_fence_unlocked(&cursor, fence) {
+		dma_fence_put(last);
+		last = dma_fence_get(fence);
+	}
+	dma_resv_iter_end(&cursor);
+
+	return last;
+}
+
+/* Watch @fence; true unless it has signalled meanwhile. */
+static bool dma_buf_poll_slot_watch(struct dma_buf_poll_slot *slot,
+				    struct dma_fence *fence)
+{
+	struct dma_buf_poll *poll = slot->poll;
+	bool watched = true;
+	unsigned long flags;
+
+	spin_lock_irqsave(&poll->lock, flags);
+	/* Otherwise somebody was faster, or it does not matter any more. */
+	if (!slot->fence && !poll->closed) {
+		watched = !dma_fence_add_callback(fence, &slot->cb,
+						  dma_buf_poll_fence_cb);
+		if (watched)
+			slot->fence = dma_fence_get(fence);
+	}
+	spin_unlock_irqrestore(&poll->lock, flags);
+
+	return watched;
+}
+
+/* Empty @slot. The callback neither runs nor will run afterwards. */
+static void dma_buf_poll_slot_clear(struct dma_buf_poll_slot *slot)
+{
+	lockdep_assert_held(&slot->poll->lock);
+
+	if (!slot->fence)
+		return;
+
+	dma_fence_remove_callback(slot->fence, &slot->cb);
+	dma_fence_put(slot->fence);
+	slot->fence = NULL;
+}
+
+/* See to it that sleepers are woken; true when there is nothing to wait for. */
+static bool dma_buf_poll_slot_arm(struct dma_buf_poll_slot *slot)
+{
+	struct dma_resv *resv = slot->poll->obj->base.resv;
+	struct dma_fence *fence;
+	bool watched;
+
+	do {
+		fence = dma_buf_poll_last_fence(resv, slot->usage);
+		if (!fence)
+			return true;
+		watched = dma_buf_poll_slot_watch(slot, fence);
+		dma_fence_put(fence);
+	} while (!watched);
+
+	return false;
+}
+
+/* A fence has signalled: find the next one for those who wait, or wake them. */
+static void dma_buf_poll_work(struct irq_work *work)
+{
+	struct dma_buf_poll *poll = container_of(work, struct dma_buf_poll, work);
+	wait_queue_head_t *wait = &poll->obj->wait;
+	__poll_t fired = 0, ready = 0;
+	struct dma_buf_poll_slot *slot;
+	unsigned long flags;
+	int i;
+
+	spin_lock_irqsave(&poll->lock, flags);
+	for (i = 0; i < ARRAY_SIZE(poll->slots); i++) {
+		slot = &poll->slots[i];
+		if (slot->fence && test_bit(DMA_FENCE_FLAG_SIGNALED_BIT,
+					    &slot->fence->flags)) {
+			dma_buf_poll_slot_clear(slot);
+			fired |= slot->event;
+		}
+	}
+	spin_unlock_irqrestore(&poll->lock, flags);
+
+	/* Ordered by poll->lock, see struct dma_buf_poll. */
+	if (!waitqueue_active(wait))
+		return;
+
+	for (i = 0; i < ARRAY_SIZE(poll->slots); i++) {
+		slot = &poll->slots[i];
+		if (fired & slot->event && dma_buf_poll_slot_arm(slot))
+			ready |= slot->event;
+	}
+	if (ready)
+		wake_up_poll(wait, ready);
+}
+
+static struct dma_buf_poll *dma_buf_poll_create(struct dma_buf_object *obj)
+{
+	struct dma_buf_poll *poll = kzalloc(sizeof(*poll), GFP_KERNEL_ACCOUNT);
+
+	if (!poll)
+		return NULL;
+
+	poll->obj = obj;
+	init_irq_work(&poll->work, dma_buf_poll_work);
+	spin_lock_init(&poll->lock);
+	poll->slots[0].poll = poll;
+	poll->slots[0].event = EPOLLIN;
+	poll->slots[0].usage = dma_resv_usage_rw(false);
+	poll->slots[1].poll = poll;
+	poll->slots[1].event = EPOLLOUT;
+	poll->slots[1].usage = dma_resv_usage_rw(true);
+
+	return poll;
+}
+
+/* The buffer's polling state, made for the first one who has to sleep. */
+static struct dma_buf_poll *dma_buf_poll_get(struct dma_buf_object *obj)
+{
+	/* Paired with cmpxchg() below. */
+	struct dma_buf_poll *poll = smp_load_acquire(&obj->poll);
+	struct dma_buf_poll *other;
+
+	if (poll)
+		return poll;
+
+	poll = dma_buf_poll_create(obj);
+	if (!poll)
+		return NULL;
+
+	other = cmpxchg(&obj->poll, NULL, poll);
+	if (other) {
+		kfree(poll);
+		return other;
+	}
+	return poll;
+}
+
+/* The file is going, and with it every sleeper: leave no callback behind. */
+static void dma_buf_poll_destroy(struct dma_buf_object *obj)
+{
+	struct dma_buf_poll *poll = obj->poll;
+	int i;
+
+	if (!poll)
+		return;
+
+	spin_lock_irq(&poll->lock);
+	poll->closed = true;
+	for (i = 0; i < ARRAY_SIZE(poll->slots); i++)
+		dma_buf_poll_slot_clear(&poll->slots[i]);
+	spin_unlock_irq(&poll->lock);
+
+	irq_work_sync(&poll->work);
+	kfree(poll);
+}
+
+static __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
+{
+	struct dma_buf *dmabuf = file->private_data;
+	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
+	struct dma_buf_poll_slot *slot;
+	struct dma_buf_poll *poll;
+	__poll_t events, ready;
+	int i;
+
+	poll_wait(file, &obj->wait, table);
+
+	events = poll_requested_events(table) & (EPOLLIN | EPOLLOUT);
+	ready = dma_buf_poll_ready(dmabuf->resv, events);
+	events &= ~ready;
+	if (!events || !wq_has_sleeper(&obj->wait))
+		return ready;
+
+	poll = dma_buf_poll_get(obj);
+	if (!poll)
+		return ready | EPOLLERR;
+
+	for (i = 0; i < ARRAY_SIZE(poll->slots); i++) {
+		slot = &poll->slots[i];
+		if (events & slot->event && dma_buf_poll_slot_arm(slot))
+			ready |= slot->event;
+	}
+	return ready;
+}
+
+static loff_t dma_buf_file_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct dma_buf *dmabuf = file->private_data;
+
+	/* Enough to learn the size, and to go back to where one was. */
+	if (offset || (whence != SEEK_SET && whence != SEEK_END))
+		return -EINVAL;
+
+	return whence == SEEK_END ? dmabuf->size : 0;
+}
+
+static int dma_buf_file_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct dma_buf *dmabuf = file->private_data;
+
+	if (!dmabuf->ops->mmap)
+		return -EINVAL;
+	if (!dma_buf_mmap_fits(dmabuf, vma->vm_pgoff, vma_pages(vma)))
+		return -EINVAL;
+
+	return dmabuf->ops->mmap(dmabuf, vma);
+}
+
+static long dma_buf_ioctl_sync(struct dma_buf *dmabuf,
+			       struct dma_buf_sync __user *arg)
+{
+	enum dma_data_direction dir;
+	struct dma_buf_sync sync;
+
+	if (copy_from_user(&sync, arg, sizeof(sync)))
+		return -EFAULT;
+	if (sync.flags & ~DMA_BUF_SYNC_VALID_FLAGS_MASK)
+		return -EINVAL;
+
+	switch (sync.flags & DMA_BUF_SYNC_RW) {
+	case DMA_BUF_SYNC_READ:
+		dir = DMA_FROM_DEVICE;
+		break;
+	case DMA_BUF_SYNC_WRITE:
+		dir = DMA_TO_DEVICE;
+		break;
+	case DMA_BUF_SYNC_RW:
+		dir = DMA_BIDIRECTIONAL;
+		break;
+	default:
+		return -EINVAL;
+	}
+
+	if (sync.flags & DMA_BUF_SYNC_END)
+		return dma_buf_end_cpu_access(dmabuf, dir);
+	return dma_buf_begin_cpu_access(dmabuf, dir);
+}
+
+static long dma_buf_ioctl_set_name(struct dma_buf *dmabuf,
+				   const char __user *arg)
+{
+	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
+	char name[DMA_BUF_NAME_LEN];
+	long len;
+
+	len = strncpy_from_user(name, arg, sizeof(name));
+	if (len < 0)
+		return len;
+	if (len == sizeof(name))
+		return -EINVAL;
+
+	spin_lock(&obj->lock);
+	memcpy(obj->name, name, len + 1);
+	obj->named = true;
+	spin_unlock(&obj->lock);
+
+	return 0;
+}
+
+static long dma_buf_file_ioctl(struct file *file, unsigned int cmd,
+			       unsigned long arg)
+{
+	struct dma_buf *dmabuf = file->private_data;
+	void __user *uarg = (void __user *)arg;
+
+	switch (cmd) {
+	case DMA_BUF_IOCTL_SYNC:
+		return dma_buf_ioctl_sync(dmabuf, uarg);
+	case DMA_BUF_SET_NAME_A:
+	case DMA_BUF_SET_NAME_B:
+		return dma_buf_ioctl_set_name(dmabuf, uarg);
+	case DMA_BUF_IOCTL_EXPORT_SYNC_FILE:
+		return dma_buf_ioctl_export_sync_file(dmabuf, uarg);
+	case DMA_BUF_IOCTL_IMPORT_SYNC_FILE:
+		return dma_buf_ioctl_import_sync_file(dmabuf, uarg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static void dma_buf_file_show_fdinfo(struct seq_file *s, struct file *file)
+{
+	struct dma_buf *dmabuf = file->private_data;
+	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
+
+	/* procfs holds a reference while it asks; it is not the buffer's. */
+	seq_printf(s, "size:\t%zu\ncount:\t%ld\nexp_name:\t%s\n",
+		   dmabuf->size, file_count(file) - 1, dmabuf->exp_name);
+
+	spin_lock(&obj->lock);
+	if (obj->named)
+		seq_printf(s, "name:\t%s\n", obj->name);
+	spin_unlock(&obj->lock);
+}
+
+/* The last reference is gone. Paths to the file may still be held. */
+static int dma_buf_file_release(struct inode *inode, struct file *file)
+{
+	struct dma_buf *dmabuf = file->private_data;
+	struct dma_buf_object *obj;
+
+	/* Export failed half-way and cleans up by itself. */
+	if (!dmabuf)
+		return 0;
+
+	obj = to_dma_buf_object(dmabuf);
+	dma_buf_registry_del(obj);
+	dma_buf_poll_destroy(obj);
+
+	/* A driver forgot to clean up, and may still use it: leak it all. */
+	if (WARN_ON(!list_empty(&dmabuf->attachments) ||
+		    refcount_read(&obj->vmap_count))) {
+		dmabuf->file = NULL;
+		ihold(inode);
+		return 0;
+	}
+
+	dma_buf_stats_teardown(dmabuf);
+	dmabuf->ops->release(dmabuf);
+	dma_buf_object_fini_resv(obj);
+	module_put(obj->owner);
+	return 0;
+}
+
+static const struct file_operations dma_buf_file_ops = {
+	.release	= dma_buf_file_release,
+	.mmap		= dma_buf_file_mmap,
+	.llseek		= dma_buf_file_llseek,
+	.poll		= dma_buf_file_poll,
+	.unlocked_ioctl	= dma_buf_file_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.show_fdinfo	= dma_buf_file_show_fdinfo,
+};
+
+static struct kmem_cache *dma_buf_cache __ro_after_init;
+
+static void dma_buf_cache_ctor(void *ptr)
+{
+	struct dma_buf_object *obj = ptr;
+
+	inode_init_once(&obj->inode);
+}
+
+static struct inode *dma_buf_inode_alloc(struct super_block *sb)
+{
+	struct dma_buf_object *obj;
+
+	obj = alloc_inode_sb(sb, dma_buf_cache, GFP_KERNEL);
+	if (!obj)
+		return NULL;
+
+	memset(obj, 0, offsetof(struct dma_buf_object, inode));
+	INIT_LIST_HEAD(&obj->base.attachments);
+	init_waitqueue_head(&obj->wait);
+	spin_lock_init(&obj->lock);
+
+	return &obj->inode;
+}
+
+static void dma_buf_inode_free(struct inode *inode)
+{
+	kmem_cache_free(dma_buf_cache,
+			container_of(inode, struct dma_buf_object, inode));
+}
+
+static const struct super_operations dma_buf_super_ops = {
+	.alloc_inode	= dma_buf_inode_alloc,
+	.free_inode	= dma_buf_inode_free,
+	.statfs		= simple_statfs,
+};
+
+/* Whoever asks holds the dentry, and so the object, dead or alive. */
+static char *dma_buf_dentry_name(struct dentry *dentry, char *buf, int len)
+{
+	struct dma_buf_object *obj =
+		container_of(d_inode(dentry), struct dma_buf_object, inode);
+	char name[DMA_BUF_NAME_LEN];
+
+	spin_lock(&obj->lock);
+	memcpy(name, obj->name, sizeof(name));
+	spin_unlock(&obj->lock);
+
+	return dynamic_dname(buf, len, "/%s:%s", dentry->d_name.name, name);
+}
+
+static const struct dentry_operations dma_buf_dentry_ops = {
+	.d_dname	= dma_buf_dentry_name,
+};
+
+static int dma_buf_fs_init_context(struct fs_context *fc)
+{
+	struct pseudo_fs_context *ctx = init_pseudo(fc, DMA_BUF_MAGIC);
+
+	if (!ctx)
+		return -ENOMEM;
+
+	ctx->ops = &dma_buf_super_ops;
+	ctx->dops = &dma_buf_dentry_ops;
+	return 0;
+}
+
+static struct file_system_type dma_buf_fs_type = {
+	.name			= "dmabuf",
+	.init_fs_context	= dma_buf_fs_init_context,
+	.kill_sb		= kill_anon_super,
+};
+
+static int __init dma_buf_init(void)
+{
+	struct vfsmount *mnt;
+	int ret;
+
+	dma_buf_registry_init();
+
+	dma_buf_cache = kmem_cache_create("dma_buf",
+					  sizeof(struct dma_buf_object), 0,
+					  SLAB_ACCOUNT, dma_buf_cache_ctor);
+	if (!dma_buf_cache)
+		return -ENOMEM;
+
+	ret = dma_buf_init_sysfs_statistics();
+	if (ret)
+		goto err_cache;
+
+	mnt = kern_mount(&dma_buf_fs_type);
+	if (IS_ERR(mnt)) {
+		ret = PTR_ERR(mnt);
+		goto err_stats;
+	}
+	dma_buf_mnt = mnt;
+
+	dma_buf_debugfs_init();
+	return 0;
+
+err_stats:
+	dma_buf_uninit_sysfs_statistics();
+err_cache:
+	kmem_cache_destroy(dma_buf_cache);
+	return ret;
+}
+subsys_initcall(dma_buf_init);
