@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dma-buf: /sys/kernel/debug/dma_buf/bufinfo
+ *
+ * Lists every live buffer with its fences and attached devices. Reading it
+ * makes nobody wait: a buffer is looked at with a reference and without a lock
+ * that its users need, and one whose reservation lock is held, by a device that
+ * hangs perhaps, is listed all the same.
+ */
+
+#include <linux/debugfs.h>
+#include <linux/device.h>
+#include <linux/seq_file.h>
+
+#include "dma-buf-internal.h"
+
+/**
+ * struct dma_buf_bufinfo - one open bufinfo
+ * @cursor: before the buffer whose turn it is
+ * @linked: @cursor stands in the registry
+ * @done: the closing line was read
+ * @count: buffers listed so far
+ * @size: their bytes
+ */
+struct dma_buf_bufinfo {
+	struct dma_buf_node cursor;
+	bool linked;
+	bool done;
+	int count;
+	size_t size;
+};
+
+/* The elements: SEQ_START_TOKEN, each buffer, and the iterator to close. */
+static bool dma_buf_bufinfo_is_buffer(struct dma_buf_bufinfo *info, void *v)
+{
+	return v && v != SEQ_START_TOKEN && v != info;
+}
+
+static void dma_buf_bufinfo_rewind(struct dma_buf_bufinfo *info)
+{
+	if (info->linked)
+		dma_buf_cursor_stop(&info->cursor);
+	memset(info, 0, sizeof(*info));
+	dma_buf_cursor_start(&info->cursor);
+	info->linked = true;
+}
+
+static void *dma_buf_bufinfo_start(struct seq_file *s, loff_t *pos)
+{
+	struct dma_buf_bufinfo *info = s->private;
+
+	if (!*pos) {
+		dma_buf_bufinfo_rewind(info);
+		return SEQ_START_TOKEN;
+	}
+	if (info->done)
+		return NULL;
+	return dma_buf_cursor_get(&info->cursor) ?: (void *)info;
+}
+
+static void dma_buf_bufinfo_stop(struct seq_file *s, void *v)
+{
+	if (dma_buf_bufinfo_is_buffer(s->private, v))
+		dma_buf_put(v);
+}
+
+/* @v is in the reader's hands now: count it and let go of it. */
+static void *dma_buf_bufinfo_next(struct seq_file *s, void *v, loff_t *pos)
+{
+	struct dma_buf_bufinfo *info = s->private;
+
+	++*pos;
+	if (v == info) {
+		info->done = true;
+		return NULL;
+	}
+	if (v != SEQ_START_TOKEN) {
+		struct dma_buf *dmabuf = v;
+
+		info->count++;
+		info->size += dmabuf->size;
+		dma_buf_cursor_pass(&info->cursor, dmabuf);
+		dma_buf_put(dmabuf);
+	}
+	return dma_buf_cursor_get(&info->cursor) ?: (void *)info;
+}
+
+/*
+ * Signalled fences can be told of under the reservation lock only. When that is
+ * taken, those that somebody still waits for are what matters.
+ */
+static void dma_buf_bufinfo_show_fences(struct seq_file *s,
+					struct dma_resv *resv)
+{
+	static const char * const usage[] = { "kernel", "write", "read" };
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+	size_t start = s->count;
+
+	if (dma_buf_resv_untouched(resv))
+		return;
+
+	if (dma_resv_trylock(resv)) {
+		dma_resv_describe(resv, s);
+		dma_resv_unlock(resv);
+		return;
+	}
+
+	dma_resv_iter_begin(&cursor, resv, DMA_RESV_USAGE_READ);
+	dma_resv_for_each_fence_unlocked(&cursor, fence) {
+		if (dma_resv_iter_is_restarted(&cursor))
+			s->count = start;
+		seq_printf(s, "\t%s fence:", usage[dma_resv_iter_usage(&cursor)]);
+		dma_fence_describe(fence, s);
+	}
+	dma_resv_iter_end(&cursor);
+}
+
+static void dma_buf_bufinfo_show_buffer(struct seq_file *s,
+					struct dma_buf *dmabuf)
+{
+	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
+	struct dma_buf_attachment *attach;
+	int count = 0;
+
+	spin_lock(&obj->lock);
+	/* The reference that the reader holds is not one of the buffer's. */
+	seq_printf(s, "%08zu\t%08x\t%08x\t%08ld\t%s\t%08lu\t%s\n",
+		   dmabuf->size, dmabuf->file->f_flags, dmabuf->file->f_mode,
+		   file_count(dmabuf->file) - 1, dmabuf->exp_name,
+		   obj->inode.i_ino, obj->named ? obj->name : "<none>");
+	spin_unlock(&obj->lock);
+
+	dma_buf_bufinfo_show_fences(s, dmabuf->resv);
+
+	seq_puts(s, "\tAttached Devices:\n");
+	spin_lock(&obj->lock);
+	list_for_each_entry(attach, &dmabuf->attachments, node) {
+		seq_printf(s, "\t%s\n", dev_name(attach->dev));
+		count++;
+	}
+	spin_unlock(&obj->lock);
+	seq_printf(s, "Total %d devices attached\n\n", count);
+}
+
+static int dma_buf_bufinfo_show(struct seq_file *s, void *v)
+{
+	struct dma_buf_bufinfo *info = s->private;
+
+	if (v == SEQ_START_TOKEN) {
+		seq_puts(s, "\nDma-buf Objects:\n");
+		seq_printf(s, "%-8s\t%-8s\t%-8s\t%-8s\texp_name\t%-8s\tname\n",
+			   "size", "flags", "mode", "count", "ino");
+	} else if (v == info) {
+		seq_printf(s, "\nTotal %d objects, %zu bytes\n",
+			   info->count, info->size);
+	} else {
+		dma_buf_bufinfo_show_buffer(s, v);
+	}
+	return 0;
+}
+
+static const struct seq_operations dma_buf_bufinfo_seq_ops = {
+	.start	= dma_buf_bufinfo_start,
+	.stop	= dma_buf_bufinfo_stop,
+	.next	= dma_buf_bufinfo_next,
+	.show	= dma_buf_bufinfo_show,
+};
+
+static int dma_buf_bufinfo_open(struct inode *inode, struct file *file)
+{
+	return seq_open_private(file, &dma_buf_bufinfo_seq_ops,
+				sizeof(struct dma_buf_bufinfo));
+}
+
+static int dma_buf_bufinfo_release(struct inode *inode, struct file *file)
+{
+	struct seq_file *s = file->private_data;
+	struct dma_buf_bufinfo *info = s->private;
+
+	if (info->linked)
+		dma_buf_cursor_stop(&info->cursor);
+	return seq_release_private(inode, file);
+}
+
+static const struct file_operations dma_buf_bufinfo_fops = {
+	.owner	 = THIS_MODULE,
+	.open	 = dma_buf_bufinfo_open,
+	.read	 = seq_read,
+	.llseek	 = seq_lseek,
+	.release = dma_buf_bufinfo_release,
+};
+
+void __init dma_buf_debugfs_init(void)
+{
+	struct dentry *dir = debugfs_create_dir("dma_buf", NULL);
+
+	debugfs_create_file("bufinfo", 0444, dir, NULL, &dma_buf_bufinfo_fops);
+}

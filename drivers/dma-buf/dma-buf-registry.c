@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dma-buf: the registry of live buffers
+ *
+ * Exporting and releasing a buffer must cost the same however many there are
+ * and whoever is listing them. So every CPU has a list of its own, which a
+ * buffer joins where it is exported, and a walker holds a list's lock for a few
+ * instructions at a time only. Its place is kept by a cursor, a node that
+ * stands in the list right before the buffer whose turn it is: it survives
+ * whatever comes and goes around it, and pins no buffer while its owner is away.
+ */
+
+#include <linux/cpumask.h>
+#include <linux/file.h>
+#include <linux/percpu.h>
+#include <linux/sched.h>
+
+#include "dma-buf-internal.h"
+
+/**
+ * struct dma_buf_shard - the buffers that were exported on one CPU
+ */
+struct dma_buf_shard {
+	/** @lock: Protects @list; taken in process context only. */
+	spinlock_t lock;
+
+	/** @list: Newest first, with cursors in between. */
+	struct list_head list;
+};
+
+static DEFINE_PER_CPU_SHARED_ALIGNED(struct dma_buf_shard, dma_buf_shards);
+
+void __init dma_buf_registry_init(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct dma_buf_shard *shard = per_cpu_ptr(&dma_buf_shards, cpu);
+
+		spin_lock_init(&shard->lock);
+		INIT_LIST_HEAD(&shard->list);
+	}
+}
+
+/* Link @node at the head of @cpu's list. */
+static void dma_buf_node_link(struct dma_buf_node *node, unsigned int cpu)
+{
+	struct dma_buf_shard *shard = per_cpu_ptr(&dma_buf_shards, cpu);
+
+	node->cpu = cpu;
+	spin_lock(&shard->lock);
+	list_add(&node->link, &shard->list);
+	spin_unlock(&shard->lock);
+}
+
+static void dma_buf_node_unlink(struct dma_buf_node *node)
+{
+	struct dma_buf_shard *shard = per_cpu_ptr(&dma_buf_shards, node->cpu);
+
+	spin_lock(&shard->lock);
+	list_del(&node->link);
+	spin_unlock(&shard->lock);
+}
+
+/**
+ * dma_buf_registry_add - make a buffer visible to walkers
+ * @obj: the buffer, complete, file and all
+ *
+ * New buffers go to the head, behind the back of the walkers in that list, so
+ * that a walk ends however fast others export.
+ *
+ * Context: Process context. Does not sleep.
+ */
+void dma_buf_registry_add(struct dma_buf_object *obj)
+{
+	dma_buf_node_link(&obj->node, raw_smp_processor_id());
+}
+
+/**
+ * dma_buf_registry_del - hide a buffer from walkers
+ * @obj: the buffer, whose last reference is gone
+ *
+ * Context: Process context. Does not sleep.
+ */
+void dma_buf_registry_del(struct dma_buf_object *obj)
+{
+	dma_buf_node_unlink(&obj->node);
+}
+
+/**
+ * dma_buf_cursor_start - begin a walk over all live buffers
+ * @cursor: the walker's bookmark
+ *
+ * A buffer that lives from here to the end of the walk is met exactly once; one
+ * that is exported or released meanwhile is met at most once.
+ *
+ * Context: Process context. Does not sleep.
+ */
+void dma_buf_cursor_start(struct dma_buf_node *cursor)
+{
+	cursor->cursor = true;
+	dma_buf_node_link(cursor, cpumask_first(cpu_possible_mask));
+}
+
+/* Take a reference to the buffer at @node, if there is one and it still lives. */
+static struct dma_buf *dma_buf_node_get(struct dma_buf_node *node)
+{
+	struct dma_buf_object *obj;
+
+	if (node->cursor)
+		return NULL;
+
+	obj = container_of(node, struct dma_buf_object, node);
+	return get_file_active(&obj->base.file) ? &obj->base : NULL;
+}
+
+/* Find the first live buffer behind @cursor in its list; stop before it. */
+static struct dma_buf *dma_buf_cursor_scan(struct dma_buf_node *cursor)
+{
+	struct dma_buf_shard *shard = per_cpu_ptr(&dma_buf_shards, cursor->cpu);
+	struct dma_buf *dmabuf = NULL;
+	struct dma_buf_node *node;
+
+	spin_lock(&shard->lock);
+	while (!list_is_last(&cursor->link, &shard->list)) {
+		node = list_next_entry(cursor, link);
+		dmabuf = dma_buf_node_get(node);
+		if (dmabuf)
+			break;
+
+		/* Many may be dying at once: keep the place, let others in. */
+		list_move(&cursor->link, &node->link);
+		cond_resched_lock(&shard->lock);
+	}
+	spin_unlock(&shard->lock);
+
+	return dmabuf;
+}
+
+/**
+ * dma_buf_cursor_get - look at the buffer whose turn it is
+ * @cursor: the walker's bookmark
+ *
+ * The place does not change: called again, it returns the same buffer if that
+ * is still alive, or else the one after it.
+ *
+ * Context: Process context. May sleep.
+ * Return: The buffer, with a reference that the caller gives back with
+ * dma_buf_put(); NULL at the end of the walk.
+ */
+struct dma_buf *dma_buf_cursor_get(struct dma_buf_node *cursor)
+{
+	struct dma_buf *dmabuf;
+	unsigned int cpu;
+
+	for (;;) {
+		dmabuf = dma_buf_cursor_scan(cursor);
+		if (dmabuf)
+			return dmabuf;
+
+		cpu = cpumask_next(cursor->cpu, cpu_possible_mask);
+		if (cpu >= nr_cpu_ids)
+			return NULL;
+		dma_buf_node_unlink(cursor);
+		dma_buf_node_link(cursor, cpu);
+	}
+}
+
+/**
+ * dma_buf_cursor_pass - go on to the next buffer
+ * @cursor: the walker's bookmark
+ * @dmabuf: what dma_buf_cursor_get() returned, still held by the caller
+ *
+ * Context: Process context. Does not sleep.
+ */
+void dma_buf_cursor_pass(struct dma_buf_node *cursor, struct dma_buf *dmabuf)
+{
+	struct dma_buf_shard *shard = per_cpu_ptr(&dma_buf_shards, cursor->cpu);
+
+	spin_lock(&shard->lock);
+	list_move(&cursor->link, &to_dma_buf_object(dmabuf)->node.link);
+	spin_unlock(&shard->lock);
+}
+
+/**
+ * dma_buf_cursor_stop - end a walk, wherever it is
+ * @cursor: the walker's bookmark
+ *
+ * Context: Process context. Does not sleep.
+ */
+void dma_buf_cursor_stop(struct dma_buf_node *cursor)
+{
+	dma_buf_node_unlink(cursor);
+}
