@@ -1,0 +1,571 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What people can read about a buffer: bufinfo, fdinfo and the name
+ */
+
+#include <linux/dcache.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mount.h>
+#include <linux/seq_file.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uio.h>
+#include <uapi/linux/dma-buf.h>
+
+#include "mock.h"
+
+#define DMA_BUF_BUFINFO_MAX	SZ_128K
+
+static void dma_buf_bufinfo_unmount(void *mnt)
+{
+	kern_unmount(mnt);
+}
+
+static void dma_buf_bufinfo_close(void *file)
+{
+	__fput_sync(file);
+}
+
+/* Open bufinfo, before there is a user space that could have mounted it. */
+static struct file *dma_buf_bufinfo_open(struct kunit *test)
+{
+	struct file_system_type *type;
+	struct vfsmount *mnt;
+	struct file *file;
+	struct path root;
+	int ret;
+
+	if (!IS_ENABLED(CONFIG_DEBUG_FS))
+		kunit_skip(test, "no debugfs");
+
+	type = get_fs_type("debugfs");
+	KUNIT_ASSERT_NOT_NULL(test, type);
+	mnt = kern_mount(type);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(mnt));
+	ret = kunit_add_action_or_reset(test, dma_buf_bufinfo_unmount, mnt);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	root.mnt = mnt;
+	root.dentry = mnt->mnt_root;
+	file = file_open_root(&root, "dma_buf/bufinfo", O_RDONLY, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+	ret = kunit_add_action_or_reset(test, dma_buf_bufinfo_close, file);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	return file;
+}
+
+/* Read on from @pos. There is a seq_file behind it, in debugfs's wrapping. */
+static ssize_t dma_buf_bufinfo_read(struct file *file, char *buf, size_t len,
+				    loff_t *pos)
+{
+	struct kvec vec = { .iov_base = buf, .iov_len = len };
+	struct iov_iter iter;
+	struct kiocb kiocb;
+	ssize_t ret;
+
+	init_sync_kiocb(&kiocb, file);
+	kiocb.ki_pos = *pos;
+	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, len);
+	ret = seq_read_iter(&kiocb, &iter);
+	*pos = kiocb.ki_pos;
+
+	return ret;
+}
+
+static char *dma_buf_bufinfo_buffer(struct kunit *test)
+{
+	char *buf = kunit_kzalloc(test, DMA_BUF_BUFINFO_MAX, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	return buf;
+}
+
+/* Read to the end, @step bytes at a time. */
+static char *dma_buf_bufinfo_text(struct kunit *test, struct file *file,
+				  size_t step)
+{
+	char *buf = dma_buf_bufinfo_buffer(test);
+	size_t len = 0;
+	loff_t pos = 0;
+	ssize_t ret;
+
+	do {
+		KUNIT_ASSERT_LT(test, len + step, DMA_BUF_BUFINFO_MAX);
+		ret = dma_buf_bufinfo_read(file, buf + len, step, &pos);
+		KUNIT_ASSERT_GE(test, ret, 0);
+		len += ret;
+	} while (ret);
+	KUNIT_EXPECT_EQ(test, pos, len);
+
+	return buf;
+}
+
+static int dma_buf_bufinfo_count(const char *text, const char *what)
+{
+	int num = 0;
+
+	while ((text = strstr(text, what))) {
+		text += strlen(what);
+		num++;
+	}
+
+	return num;
+}
+
+/* Put the pieces of an expected text together. */
+static char *dma_buf_bufinfo_lines(struct kunit *test, const char **line)
+{
+	char *text = kunit_kzalloc(test, SZ_4K, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, text);
+	for (; *line; line++)
+		strlcat(text, *line, SZ_4K);
+
+	return text;
+}
+
+/* The row of this buffer, as it has to be. */
+static char *dma_buf_bufinfo_row(struct kunit *test, struct mock_exporter *exp,
+				 const char *name)
+{
+	struct file *file = exp->dmabuf->file;
+	char *row = kunit_kzalloc(test, SZ_1K, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, row);
+	snprintf(row, SZ_1K, "%08zu\t%08x\t%08x\t%08ld\tmock\t%08lu\t%s\n",
+		 exp->dmabuf->size, file->f_flags,
+		 (__force unsigned int)file->f_mode, file_count(file),
+		 file_inode(file)->i_ino, name);
+
+	return row;
+}
+
+static void dma_buf_bufinfo_expect(struct kunit *test, const char *text,
+				   const char *want)
+{
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, want),
+				  "%s-- is not in --\n%s", want, text);
+}
+
+static void dma_buf_bufinfo_set_name(struct kunit *test,
+				     struct mock_exporter *exp, char *name)
+{
+	KUNIT_ASSERT_EQ(test, mock_ioctl(test, exp->dmabuf->file,
+					 DMA_BUF_SET_NAME_B, name,
+					 strlen(name) + 1), 0);
+}
+
+/* Passes when the text starts with the headline and ends with the sum. */
+static void dma_buf_bufinfo_frame(struct kunit *test)
+{
+	static const char title[] = "\nDma-buf Objects:\n";
+	static const char columns[] =
+		"size    \tflags   \tmode    \tcount   \texp_name\tino     \tname\n";
+	struct file *file = dma_buf_bufinfo_open(test);
+	struct mock_exporter *one = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *two = mock_exporter(test, 0, SZ_16K);
+	char *text = dma_buf_bufinfo_text(test, file, SZ_4K);
+	int count, sum, ret;
+	char *tail;
+
+	KUNIT_EXPECT_TRUE(test, strstarts(text, title));
+	KUNIT_EXPECT_TRUE(test, strstarts(text + strlen(title), columns));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text,
+					   dma_buf_bufinfo_row(test, one,
+							       "<none>")));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text,
+					   dma_buf_bufinfo_row(test, two,
+							       "<none>")));
+
+	tail = strstr(text, "\n\nTotal ");
+	while (tail && strstr(tail + 1, "\n\nTotal "))
+		tail = strstr(tail + 1, "\n\nTotal ");
+	KUNIT_ASSERT_NOT_NULL(test, tail);
+	ret = sscanf(tail, "\n\nTotal %d objects, %d bytes\n", &count, &sum);
+	KUNIT_ASSERT_EQ(test, ret, 2);
+	KUNIT_EXPECT_EQ(test, count,
+			dma_buf_bufinfo_count(text, "\tAttached Devices:\n"));
+	KUNIT_EXPECT_GE(test, count, 2);
+	KUNIT_EXPECT_GE(test, sum, SZ_8K + SZ_16K);
+	KUNIT_EXPECT_EQ(test, text[strlen(text) - 1], '\n');
+}
+
+/* Passes when one buffer's block reads, to the letter, as it always has. */
+static void dma_buf_bufinfo_block(struct kunit *test)
+{
+	struct file *file = dma_buf_bufinfo_open(test);
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_attachment *attach;
+	struct dma_fence *done;
+	char *text, *want;
+
+	done = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
+	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
+	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_BOOKKEEP);
+	dma_fence_signal(done);
+	attach = mock_attach(test, exp);
+	dma_buf_bufinfo_set_name(test, exp, "my buffer");
+
+	want = dma_buf_bufinfo_lines(test, (const char *[]) {
+		dma_buf_bufinfo_row(test, exp, "my buffer"),
+		"\tkernel fence:mock-driver mock-timeline seq 1 signalled\n",
+		"\twrite fence:mock-driver mock-timeline seq 1 unsignalled\n",
+		"\tread fence:mock-driver mock-timeline seq 1 unsignalled\n",
+		"\tAttached Devices:\n",
+		"\t", dev_name(attach->dev), "\n",
+		"Total 1 devices attached\n\n",
+		NULL
+	});
+	text = dma_buf_bufinfo_text(test, file, SZ_4K);
+	dma_buf_bufinfo_expect(test, text, want);
+}
+
+/* Passes when a buffer without fences and devices has a short block. */
+static void dma_buf_bufinfo_block_plain(struct kunit *test)
+{
+	struct file *file = dma_buf_bufinfo_open(test);
+	struct mock_exporter *exp = mock_exporter(test, 0, 12345);
+	char *text, *want;
+
+	want = dma_buf_bufinfo_lines(test, (const char *[]) {
+		dma_buf_bufinfo_row(test, exp, "<none>"),
+		"\tAttached Devices:\n",
+		"Total 0 devices attached\n\n",
+		NULL
+	});
+	text = dma_buf_bufinfo_text(test, file, SZ_4K);
+	dma_buf_bufinfo_expect(test, text, want);
+}
+
+/* Passes when the reader's own reference is not counted, others' are. */
+static void dma_buf_bufinfo_references(struct kunit *test)
+{
+	struct file *file = dma_buf_bufinfo_open(test);
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	char *want;
+
+	get_dma_buf(exp->dmabuf);
+	get_dma_buf(exp->dmabuf);
+	want = dma_buf_bufinfo_row(test, exp, "<none>");
+	KUNIT_EXPECT_NOT_NULL(test, strstr(want, "\t00000003\tmock\t"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(dma_buf_bufinfo_text(test, file,
+								SZ_4K), want));
+	KUNIT_EXPECT_EQ(test, file_count(exp->dmabuf->file), 3);
+	dma_buf_put(exp->dmabuf);
+	dma_buf_put(exp->dmabuf);
+}
+
+/* Passes when a buffer is gone from the list with its last reference. */
+static void dma_buf_bufinfo_gone(struct kunit *test)
+{
+	struct file *file = dma_buf_bufinfo_open(test);
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	char *want = dma_buf_bufinfo_row(test, exp, "<none>");
+	struct path path = exp->dmabuf->file->f_path;
+
+	KUNIT_EXPECT_NOT_NULL(test, strstr(dma_buf_bufinfo_text(test, file,
+								SZ_4K), want));
+	path_get(&path);
+	mock_put(exp);
+	KUNIT_EXPECT_NULL(test, strstr(dma_buf_bufinfo_text(test, file, SZ_4K),
+				       want));
+	path_put(&path);
+}
+
+static const size_t dma_buf_bufinfo_steps[] = { 1, 2, 7, 100, 4095, 4097 };
+
+static void dma_buf_bufinfo_step_desc(const size_t *step, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%zu bytes", *step);
+}
+
+KUNIT_ARRAY_PARAM(dma_buf_bufinfo_step, dma_buf_bufinfo_steps,
+		  dma_buf_bufinfo_step_desc);
+
+/* Passes when many small reads give the same text as a large one. */
+static void dma_buf_bufinfo_small_reads(struct kunit *test)
+{
+	const size_t *step = test->param_value;
+	struct file *file = dma_buf_bufinfo_open(test);
+	struct mock_exporter *exp = NULL;
+	char *large, *small;
+	int i;
+
+	for (i = 0; i < 40; i++)
+		exp = mock_exporter(test, 0, SZ_4K * i);
+	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	mock_attach(test, exp);
+
+	large = dma_buf_bufinfo_text(test, file, SZ_64K);
+	small = dma_buf_bufinfo_text(test, file, *step);
+	KUNIT_EXPECT_GE(test, dma_buf_bufinfo_count(large, "\tmock\t"), 40);
+	KUNIT_EXPECT_EQ(test, strcmp(large, small), 0);
+}
+
+/* Passes when a block larger than any buffer of the reader's comes whole. */
+static void dma_buf_bufinfo_large_block(struct kunit *test)
+{
+	struct file *file = dma_buf_bufinfo_open(test);
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct device *dev = mock_device(test, "a-device-with-a-long-name");
+	struct dma_buf_attachment *attach[100];
+	char *text, *row;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(attach); i++) {
+		attach[i] = dma_buf_attach(exp->dmabuf, dev);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach[i]);
+	}
+	text = dma_buf_bufinfo_text(test, file, 512);
+	for (i = 0; i < ARRAY_SIZE(attach); i++)
+		dma_buf_detach(exp->dmabuf, attach[i]);
+
+	KUNIT_EXPECT_EQ(test, dma_buf_bufinfo_count(text, dev_name(dev)), 100);
+	dma_buf_bufinfo_expect(test, text, "Total 100 devices attached\n");
+	row = dma_buf_bufinfo_row(test, exp, "<none>");
+	KUNIT_EXPECT_EQ(test, dma_buf_bufinfo_count(text, row), 1);
+}
+
+/* Passes when a lock that a hung device holds delays no part of the list. */
+static void dma_buf_bufinfo_lock_held(struct kunit *test)
+{
+	struct file *file = dma_buf_bufinfo_open(test);
+	struct mock_exporter *before = mock_exporter(test, 0, SZ_4K);
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *after = mock_exporter(test, 0, SZ_16K);
+	struct dma_buf_attachment *attach = mock_attach(test, exp);
+	struct mock_holder *holder;
+	char *text, *want;
+
+	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	holder = mock_holder(test, exp->dmabuf->resv);
+	text = dma_buf_bufinfo_text(test, file, SZ_4K);
+	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
+
+	want = dma_buf_bufinfo_lines(test, (const char *[]) {
+		dma_buf_bufinfo_row(test, exp, "<none>"),
+		"\twrite fence:mock-driver mock-timeline seq 1 unsignalled\n",
+		"\tAttached Devices:\n",
+		"\t", dev_name(attach->dev), "\n",
+		"Total 1 devices attached\n\n",
+		NULL
+	});
+	dma_buf_bufinfo_expect(test, text, want);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text,
+					   dma_buf_bufinfo_row(test, before,
+							       "<none>")));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text,
+					   dma_buf_bufinfo_row(test, after,
+							       "<none>")));
+}
+
+/*
+ * Passes when buffers that come and go while somebody has read half of the list
+ * neither wait for the reader nor make it lose or repeat the others.
+ */
+static void dma_buf_bufinfo_changes_meanwhile(struct kunit *test)
+{
+	struct file *file = dma_buf_bufinfo_open(test);
+	char *text = dma_buf_bufinfo_buffer(test);
+	struct mock_exporter *exp[120];
+	size_t len = 0;
+	loff_t pos = 0;
+	ssize_t ret;
+	char *row;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(exp); i++)
+		exp[i] = mock_exporter(test, 0, SZ_4K);
+
+	while (len < SZ_4K) {
+		ret = dma_buf_bufinfo_read(file, text + len, 100, &pos);
+		KUNIT_ASSERT_GT(test, ret, 0);
+		len += ret;
+	}
+	for (i = 0; i < ARRAY_SIZE(exp); i += 3) {
+		mock_put(exp[i]);
+		KUNIT_EXPECT_EQ(test, exp[i]->releases, 1);
+		mock_exporter(test, 0, SZ_8K);
+	}
+	do {
+		ret = dma_buf_bufinfo_read(file, text + len, 100, &pos);
+		KUNIT_ASSERT_GE(test, ret, 0);
+		len += ret;
+		KUNIT_ASSERT_LT(test, len + 100, DMA_BUF_BUFINFO_MAX);
+	} while (ret);
+
+	for (i = 0; i < ARRAY_SIZE(exp); i++) {
+		if (i % 3 == 0)
+			continue;
+		row = dma_buf_bufinfo_row(test, exp[i], "<none>");
+		KUNIT_EXPECT_EQ(test, dma_buf_bufinfo_count(text, row), 1);
+	}
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, " objects, "));
+}
+
+/* Passes when closing half-way, and two readers at a time, do no harm. */
+static void dma_buf_bufinfo_two_readers(struct kunit *test)
+{
+	struct file *one = dma_buf_bufinfo_open(test);
+	struct file *two = dma_buf_bufinfo_open(test);
+	char *text = dma_buf_bufinfo_buffer(test);
+	loff_t pos = 0;
+	int i;
+
+	for (i = 0; i < 80; i++)
+		mock_exporter(test, 0, SZ_4K);
+	KUNIT_EXPECT_GT(test, dma_buf_bufinfo_read(one, text, 100, &pos), 0);
+	text = dma_buf_bufinfo_text(test, two, 1000);
+	KUNIT_EXPECT_GE(test, dma_buf_bufinfo_count(text, "\tmock\t"), 80);
+	kunit_release_action(test, dma_buf_bufinfo_close, one);
+	KUNIT_EXPECT_EQ(test, strcmp(text, dma_buf_bufinfo_text(test, two,
+								1000)), 0);
+}
+
+/* What fdinfo tells, with the reference that procfs holds meanwhile. */
+static char *dma_buf_bufinfo_fdinfo(struct kunit *test,
+				    struct mock_exporter *exp)
+{
+	struct file *file = exp->dmabuf->file;
+	struct seq_file seq = { .size = SZ_4K };
+
+	seq.buf = kunit_kzalloc(test, SZ_4K, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, seq.buf);
+	get_file(file);
+	file->f_op->show_fdinfo(&seq, file);
+	fput(file);
+
+	return seq.buf;
+}
+
+/* Passes when fdinfo has three lines, and a fourth for a buffer with a name. */
+static void dma_buf_bufinfo_fdinfo_lines(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, 12345);
+
+	KUNIT_EXPECT_STREQ(test, dma_buf_bufinfo_fdinfo(test, exp),
+			   "size:\t12345\ncount:\t1\nexp_name:\tmock\n");
+	get_dma_buf(exp->dmabuf);
+	dma_buf_bufinfo_set_name(test, exp, "some name");
+	KUNIT_EXPECT_STREQ(test, dma_buf_bufinfo_fdinfo(test, exp),
+			   "size:\t12345\ncount:\t2\nexp_name:\tmock\nname:\tsome name\n");
+	dma_buf_put(exp->dmabuf);
+}
+
+static char *dma_buf_bufinfo_path(struct kunit *test, struct mock_exporter *exp)
+{
+	char *buf = kunit_kzalloc(test, 128, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	return d_path(&exp->dmabuf->file->f_path, buf, 128);
+}
+
+static const struct dma_buf_name_row {
+	const char *desc;
+	unsigned int cmd;
+	const char *name;
+	bool fits;
+} dma_buf_names[] = {
+	{ "plain, A", DMA_BUF_SET_NAME_A, "a", true },
+	{ "plain, B", DMA_BUF_SET_NAME_B, "a", true },
+	{ "empty", DMA_BUF_SET_NAME_B, "", true },
+	{ "30 bytes", DMA_BUF_SET_NAME_B, "123456789012345678901234567890",
+	  true },
+	{ "31 bytes", DMA_BUF_SET_NAME_B, "1234567890123456789012345678901",
+	  true },
+	{ "32 bytes", DMA_BUF_SET_NAME_B, "12345678901234567890123456789012",
+	  false },
+	{ "40 bytes", DMA_BUF_SET_NAME_A,
+	  "1234567890123456789012345678901234567890", false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(dma_buf_name, dma_buf_names, desc);
+
+/* Passes when a name that fits is everywhere, and else the old one stays. */
+static void dma_buf_bufinfo_name(struct kunit *test)
+{
+	const struct dma_buf_name_row *row = test->param_value;
+	struct file *bufinfo = dma_buf_bufinfo_open(test);
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	const char *name = row->fits ? row->name : "old";
+	char want[64], arg[64];
+
+	KUNIT_EXPECT_STREQ(test, dma_buf_bufinfo_path(test, exp), "/dmabuf:");
+	strscpy(arg, "old", sizeof(arg));
+	dma_buf_bufinfo_set_name(test, exp, arg);
+	KUNIT_EXPECT_STREQ(test, dma_buf_bufinfo_path(test, exp),
+			   "/dmabuf:old");
+
+	strscpy(arg, row->name, sizeof(arg));
+	KUNIT_EXPECT_EQ(test, mock_ioctl(test, exp->dmabuf->file, row->cmd, arg,
+					 sizeof(arg)), row->fits ? 0 : -EINVAL);
+
+	snprintf(want, sizeof(want), "/dmabuf:%s", name);
+	KUNIT_EXPECT_STREQ(test, dma_buf_bufinfo_path(test, exp), want);
+	snprintf(want, sizeof(want), "\nname:\t%s\n", name);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(dma_buf_bufinfo_fdinfo(test, exp),
+					   want));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(dma_buf_bufinfo_text(test, bufinfo,
+								SZ_4K),
+					   dma_buf_bufinfo_row(test, exp,
+							       name)));
+}
+
+/* Passes when a name can be given again, and a bad pointer changes nothing. */
+static void dma_buf_bufinfo_rename(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct file *file = exp->dmabuf->file;
+
+	dma_buf_bufinfo_set_name(test, exp, "a long name to begin with");
+	dma_buf_bufinfo_set_name(test, exp, "short");
+	KUNIT_EXPECT_STREQ(test, dma_buf_bufinfo_path(test, exp),
+			   "/dmabuf:short");
+
+	KUNIT_EXPECT_EQ(test, mock_ioctl_raw(file, DMA_BUF_SET_NAME_B, 0),
+			-EFAULT);
+	KUNIT_EXPECT_STREQ(test, dma_buf_bufinfo_path(test, exp),
+			   "/dmabuf:short");
+}
+
+/* Passes when names can be given and read without the reservation lock. */
+static void dma_buf_bufinfo_name_no_lock(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_holder *holder = mock_holder(test, exp->dmabuf->resv);
+
+	dma_buf_bufinfo_set_name(test, exp, "busy");
+	KUNIT_EXPECT_STREQ(test, dma_buf_bufinfo_path(test, exp),
+			   "/dmabuf:busy");
+	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
+}
+
+static struct kunit_case dma_buf_bufinfo_cases[] = {
+	KUNIT_CASE(dma_buf_bufinfo_frame),
+	KUNIT_CASE(dma_buf_bufinfo_block),
+	KUNIT_CASE(dma_buf_bufinfo_block_plain),
+	KUNIT_CASE(dma_buf_bufinfo_references),
+	KUNIT_CASE(dma_buf_bufinfo_gone),
+	KUNIT_CASE_PARAM(dma_buf_bufinfo_small_reads,
+			 dma_buf_bufinfo_step_gen_params),
+	KUNIT_CASE(dma_buf_bufinfo_large_block),
+	KUNIT_CASE(dma_buf_bufinfo_lock_held),
+	KUNIT_CASE(dma_buf_bufinfo_changes_meanwhile),
+	KUNIT_CASE(dma_buf_bufinfo_two_readers),
+	KUNIT_CASE(dma_buf_bufinfo_fdinfo_lines),
+	KUNIT_CASE_PARAM(dma_buf_bufinfo_name, dma_buf_name_gen_params),
+	KUNIT_CASE(dma_buf_bufinfo_rename),
+	KUNIT_CASE(dma_buf_bufinfo_name_no_lock),
+	{}
+};
+
+static struct kunit_suite dma_buf_bufinfo_suite = {
+	.name = "dma_buf_bufinfo",
+	.test_cases = dma_buf_bufinfo_cases,
+};
+
+kunit_test_suite(dma_buf_bufinfo_suite);

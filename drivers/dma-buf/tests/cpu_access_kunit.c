@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * CPU access: the exporter first, then the fences
+ */
+
+#include <linux/sizes.h>
+#include <uapi/linux/dma-buf.h>
+
+#include "mock.h"
+
+static const struct dma_buf_cpu_row {
+	const char *desc;
+	enum dma_data_direction dir;
+	enum dma_resv_usage usage;
+	bool waits;
+} dma_buf_cpu_rows[] = {
+	{ "read, kernel", DMA_FROM_DEVICE, DMA_RESV_USAGE_KERNEL, true },
+	{ "read, write", DMA_FROM_DEVICE, DMA_RESV_USAGE_WRITE, true },
+	{ "read, read", DMA_FROM_DEVICE, DMA_RESV_USAGE_READ, false },
+	{ "read, bookkeep", DMA_FROM_DEVICE, DMA_RESV_USAGE_BOOKKEEP, false },
+	{ "write, kernel", DMA_TO_DEVICE, DMA_RESV_USAGE_KERNEL, true },
+	{ "write, write", DMA_TO_DEVICE, DMA_RESV_USAGE_WRITE, true },
+	{ "write, read", DMA_TO_DEVICE, DMA_RESV_USAGE_READ, true },
+	{ "write, bookkeep", DMA_TO_DEVICE, DMA_RESV_USAGE_BOOKKEEP, false },
+	{ "both, kernel", DMA_BIDIRECTIONAL, DMA_RESV_USAGE_KERNEL, true },
+	{ "both, write", DMA_BIDIRECTIONAL, DMA_RESV_USAGE_WRITE, true },
+	{ "both, read", DMA_BIDIRECTIONAL, DMA_RESV_USAGE_READ, true },
+	{ "both, bookkeep", DMA_BIDIRECTIONAL, DMA_RESV_USAGE_BOOKKEEP, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(dma_buf_cpu, dma_buf_cpu_rows, desc);
+
+/* Passes when reads wait for writers, writes for all, nobody for bookkeepers. */
+static void dma_buf_cpu_access_waits(struct kunit *test)
+{
+	const struct dma_buf_cpu_row *row = test->param_value;
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_fence *fence;
+
+	fence = mock_fence_busy(test, exp->dmabuf, row->usage);
+	mock_fence_signal_later(test, fence, row->waits ? 100 : 5000);
+
+	KUNIT_EXPECT_EQ(test, dma_buf_begin_cpu_access(exp->dmabuf, row->dir),
+			0);
+	KUNIT_EXPECT_EQ(test, dma_fence_is_signaled(fence), row->waits);
+	KUNIT_EXPECT_EQ(test, dma_buf_end_cpu_access(exp->dmabuf, row->dir), 0);
+
+	MOCK_EXPECT_LOG(test, exp, MOCK_BEGIN_CPU_ACCESS, MOCK_END_CPU_ACCESS);
+	KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_BEGIN_CPU_ACCESS)->dir,
+			row->dir);
+	KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_END_CPU_ACCESS)->dir,
+			row->dir);
+}
+
+/* Passes when an exporter without the callbacks still gets the waits. */
+static void dma_buf_cpu_access_bare(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, MOCK_BARE, SZ_8K);
+	struct dma_fence *fence;
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	mock_fence_signal_later(test, fence, 100);
+	KUNIT_EXPECT_EQ(test, dma_buf_begin_cpu_access(exp->dmabuf,
+						       DMA_FROM_DEVICE), 0);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
+	KUNIT_EXPECT_EQ(test, dma_buf_end_cpu_access(exp->dmabuf,
+						     DMA_FROM_DEVICE), 0);
+	KUNIT_EXPECT_EQ(test, exp->calls, 0);
+}
+
+/* Passes when the exporter's error comes back at once, without a wait. */
+static void dma_buf_cpu_access_begin_fails(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_fence *fence;
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	mock_fence_signal_later(test, fence, 5000);
+	exp->fail[MOCK_BEGIN_CPU_ACCESS] = -EIO;
+
+	KUNIT_EXPECT_EQ(test, dma_buf_begin_cpu_access(exp->dmabuf,
+						       DMA_BIDIRECTIONAL),
+			-EIO);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
+	MOCK_EXPECT_LOG(test, exp, MOCK_BEGIN_CPU_ACCESS);
+}
+
+/* Passes when the exporter's error at the end comes back. */
+static void dma_buf_cpu_access_end_fails(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+
+	exp->fail[MOCK_END_CPU_ACCESS] = -EAGAIN;
+	KUNIT_EXPECT_EQ(test, dma_buf_end_cpu_access(exp->dmabuf,
+						     DMA_TO_DEVICE), -EAGAIN);
+	MOCK_EXPECT_LOG(test, exp, MOCK_END_CPU_ACCESS);
+}
+
+/* Passes when the end does not wait for any fence. */
+static void dma_buf_cpu_access_end_no_wait(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_fence *fence;
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
+	mock_fence_signal_later(test, fence, 5000);
+	KUNIT_EXPECT_EQ(test, dma_buf_end_cpu_access(exp->dmabuf,
+						     DMA_BIDIRECTIONAL), 0);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
+}
+
+/* Passes when an interrupted wait undoes what the exporter began. */
+static void dma_buf_cpu_access_interrupted(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_fence *fence;
+	int ret;
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	mock_fence_signal_later(test, fence, 5000);
+
+	mock_interrupt();
+	ret = dma_buf_begin_cpu_access(exp->dmabuf, DMA_FROM_DEVICE);
+	mock_interrupt_end();
+
+	KUNIT_EXPECT_EQ(test, ret, -ERESTARTSYS);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
+	MOCK_EXPECT_LOG(test, exp, MOCK_BEGIN_CPU_ACCESS, MOCK_END_CPU_ACCESS);
+	KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_END_CPU_ACCESS)->dir,
+			DMA_FROM_DEVICE);
+}
+
+/* Passes when an error of that undo does not hide the interruption. */
+static void dma_buf_cpu_access_interrupted_end_fails(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_fence *fence;
+	int ret;
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
+	mock_fence_signal_later(test, fence, 5000);
+	exp->fail[MOCK_END_CPU_ACCESS] = -EIO;
+
+	mock_interrupt();
+	ret = dma_buf_begin_cpu_access(exp->dmabuf, DMA_TO_DEVICE);
+	mock_interrupt_end();
+	KUNIT_EXPECT_EQ(test, ret, -ERESTARTSYS);
+}
+
+/* Passes when a signal does not disturb an access that need not wait. */
+static void dma_buf_cpu_access_signal_no_wait(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_fence *fence;
+	int ret;
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	dma_fence_signal(fence);
+
+	mock_interrupt();
+	ret = dma_buf_begin_cpu_access(exp->dmabuf, DMA_TO_DEVICE);
+	mock_interrupt_end();
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	MOCK_EXPECT_LOG(test, exp, MOCK_BEGIN_CPU_ACCESS);
+}
+
+/* Passes when neither end needs the reservation lock. */
+static void dma_buf_cpu_access_no_lock(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_holder *holder = mock_holder(test, exp->dmabuf->resv);
+
+	KUNIT_EXPECT_EQ(test, dma_buf_begin_cpu_access(exp->dmabuf,
+						       DMA_TO_DEVICE), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_end_cpu_access(exp->dmabuf,
+						     DMA_TO_DEVICE), 0);
+	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
+}
+
+static const struct dma_buf_cpu_sync_row {
+	const char *desc;
+	u64 flags;
+	int want;
+	enum mock_op op;
+	enum dma_data_direction dir;
+} dma_buf_cpu_sync_rows[] = {
+	{ "start read", DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ, 0,
+	  MOCK_BEGIN_CPU_ACCESS, DMA_FROM_DEVICE },
+	{ "start write", DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE, 0,
+	  MOCK_BEGIN_CPU_ACCESS, DMA_TO_DEVICE },
+	{ "start both", DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW, 0,
+	  MOCK_BEGIN_CPU_ACCESS, DMA_BIDIRECTIONAL },
+	{ "end read", DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ, 0,
+	  MOCK_END_CPU_ACCESS, DMA_FROM_DEVICE },
+	{ "end write", DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE, 0,
+	  MOCK_END_CPU_ACCESS, DMA_TO_DEVICE },
+	{ "end both", DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW, 0,
+	  MOCK_END_CPU_ACCESS, DMA_BIDIRECTIONAL },
+	{ "start nothing", DMA_BUF_SYNC_START, -EINVAL },
+	{ "end nothing", DMA_BUF_SYNC_END, -EINVAL },
+	{ "unknown bit", DMA_BUF_SYNC_RW | 8, -EINVAL },
+	{ "unknown high bit", DMA_BUF_SYNC_RW | BIT_ULL(32), -EINVAL },
+	{ "all bits", U64_MAX, -EINVAL },
+};
+
+KUNIT_ARRAY_PARAM_DESC(dma_buf_cpu_sync, dma_buf_cpu_sync_rows, desc);
+
+/* Passes when the ioctl means what its flags say, or is refused. */
+static void dma_buf_cpu_access_sync(struct kunit *test)
+{
+	const struct dma_buf_cpu_sync_row *row = test->param_value;
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_sync sync = { .flags = row->flags };
+	long ret;
+
+	ret = mock_ioctl(test, exp->dmabuf->file, DMA_BUF_IOCTL_SYNC, &sync,
+			 sizeof(sync));
+	KUNIT_EXPECT_EQ(test, ret, row->want);
+	KUNIT_EXPECT_EQ(test, exp->calls, row->want ? 0 : 1);
+	if (!row->want)
+		KUNIT_EXPECT_EQ(test, mock_call(exp, row->op)->dir, row->dir);
+	KUNIT_EXPECT_EQ(test, sync.flags, row->flags);
+}
+
+/* Passes when the ioctl returns the exporter's errors. */
+static void dma_buf_cpu_access_sync_fails(struct kunit *test)
+{
+	struct dma_buf_sync start = { DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW };
+	struct dma_buf_sync end = { DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW };
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct file *file = exp->dmabuf->file;
+
+	exp->fail[MOCK_BEGIN_CPU_ACCESS] = -EIO;
+	exp->fail[MOCK_END_CPU_ACCESS] = -ENXIO;
+	KUNIT_EXPECT_EQ(test, mock_ioctl(test, file, DMA_BUF_IOCTL_SYNC,
+					 &start, sizeof(start)), -EIO);
+	KUNIT_EXPECT_EQ(test, mock_ioctl(test, file, DMA_BUF_IOCTL_SYNC,
+					 &end, sizeof(end)), -ENXIO);
+}
+
+/* Passes when a bad pointer and an unknown command are refused. */
+static void dma_buf_cpu_access_ioctl_bad(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct file *file = exp->dmabuf->file;
+	unsigned long umem = (unsigned long)mock_user(test, PAGE_SIZE);
+	unsigned int cmd;
+
+	KUNIT_EXPECT_EQ(test, mock_ioctl_raw(file, DMA_BUF_IOCTL_SYNC, 0),
+			-EFAULT);
+
+	/* Unknown number, unknown type, known number of another size. */
+	cmd = _IOW(DMA_BUF_BASE, 99, u64);
+	KUNIT_EXPECT_EQ(test, mock_ioctl_raw(file, cmd, umem), -ENOTTY);
+	cmd = _IOW('B', 0, struct dma_buf_sync);
+	KUNIT_EXPECT_EQ(test, mock_ioctl_raw(file, cmd, umem), -ENOTTY);
+	cmd = _IOW(DMA_BUF_BASE, 0, u32);
+	KUNIT_EXPECT_EQ(test, mock_ioctl_raw(file, cmd, umem), -ENOTTY);
+	KUNIT_EXPECT_EQ(test, exp->calls, 0);
+}
+
+static struct kunit_case dma_buf_cpu_access_cases[] = {
+	KUNIT_CASE_PARAM(dma_buf_cpu_access_waits, dma_buf_cpu_gen_params),
+	KUNIT_CASE(dma_buf_cpu_access_bare),
+	KUNIT_CASE(dma_buf_cpu_access_begin_fails),
+	KUNIT_CASE(dma_buf_cpu_access_end_fails),
+	KUNIT_CASE(dma_buf_cpu_access_end_no_wait),
+	KUNIT_CASE(dma_buf_cpu_access_interrupted),
+	KUNIT_CASE(dma_buf_cpu_access_interrupted_end_fails),
+	KUNIT_CASE(dma_buf_cpu_access_signal_no_wait),
+	KUNIT_CASE(dma_buf_cpu_access_no_lock),
+	KUNIT_CASE_PARAM(dma_buf_cpu_access_sync, dma_buf_cpu_sync_gen_params),
+	KUNIT_CASE(dma_buf_cpu_access_sync_fails),
+	KUNIT_CASE(dma_buf_cpu_access_ioctl_bad),
+	{}
+};
+
+static struct kunit_suite dma_buf_cpu_access_suite = {
+	.name = "dma_buf_cpu_access",
+	.test_cases = dma_buf_cpu_access_cases,
+};
+
+kunit_test_suite(dma_buf_cpu_access_suite);

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What dma_buf_export() makes, and what is left when the buffer goes
+ */
+
+#include <linux/delay.h>
+#include <linux/dma-resv.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/sizes.h>
+
+#include "mock.h"
+
+/* Passes when the buffer shows what the exporter said. */
+static void dma_buf_export_fields(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_16K);
+	struct dma_buf *dmabuf = exp->dmabuf;
+
+	KUNIT_EXPECT_EQ(test, dmabuf->size, SZ_16K);
+	KUNIT_EXPECT_PTR_EQ(test, dmabuf->ops, &exp->ops);
+	KUNIT_EXPECT_PTR_EQ(test, dmabuf->priv, (void *)exp);
+	KUNIT_EXPECT_STREQ(test, dmabuf->exp_name, "mock");
+	KUNIT_EXPECT_TRUE(test, list_empty(&dmabuf->attachments));
+	KUNIT_ASSERT_NOT_NULL(test, dmabuf->file);
+	KUNIT_EXPECT_EQ(test, file_count(dmabuf->file), 1);
+	KUNIT_EXPECT_EQ(test, exp->calls, 0);
+}
+
+/* Passes when the smallest set of callbacks is enough to live and die. */
+static void dma_buf_export_bare(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, MOCK_BARE, PAGE_SIZE);
+
+	mock_put(exp);
+	MOCK_EXPECT_LOG(test, exp, MOCK_RELEASE);
+}
+
+static const struct dma_buf_size_row {
+	const char *desc;
+	u64 size;
+} dma_buf_sizes[] = {
+	{ "zero", 0 },
+	{ "one byte", 1 },
+	{ "one page", PAGE_SIZE },
+	{ "odd", PAGE_SIZE + 1 },
+	{ "2 GiB", SZ_2G },
+	{ "5 GiB", 5ULL * SZ_1G },
+	{ "8 GiB", 8ULL * SZ_1G },
+};
+
+KUNIT_ARRAY_PARAM_DESC(dma_buf_size, dma_buf_sizes, desc);
+
+/* Passes when stat and lseek tell the size, however large it is. */
+static void dma_buf_export_size(struct kunit *test)
+{
+	const struct dma_buf_size_row *row = test->param_value;
+	struct mock_exporter *exp;
+	struct file *file;
+
+	if (row->size != (size_t)row->size)
+		kunit_skip(test, "does not fit into size_t");
+
+	exp = mock_exporter(test, 0, row->size);
+	file = exp->dmabuf->file;
+	KUNIT_EXPECT_EQ(test, exp->dmabuf->size, row->size);
+	KUNIT_EXPECT_EQ(test, i_size_read(file_inode(file)), row->size);
+	KUNIT_EXPECT_EQ(test, inode_get_bytes(file_inode(file)), row->size);
+	KUNIT_EXPECT_EQ(test, vfs_llseek(file, 0, SEEK_END), row->size);
+	KUNIT_EXPECT_EQ(test, vfs_llseek(file, 0, SEEK_SET), 0);
+}
+
+/* Passes when no other seek than to the start and the end is accepted. */
+static void dma_buf_export_llseek(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct file *file = exp->dmabuf->file;
+
+	KUNIT_EXPECT_EQ(test, vfs_llseek(file, 1, SEEK_SET), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vfs_llseek(file, 1, SEEK_END), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vfs_llseek(file, -1, SEEK_END), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vfs_llseek(file, 0, SEEK_CUR), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vfs_llseek(file, 0, SEEK_DATA), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vfs_llseek(file, 0, SEEK_HOLE), -EINVAL);
+}
+
+static const struct dma_buf_flags_row {
+	const char *desc;
+	int flags;
+	unsigned int want;
+} dma_buf_flags[] = {
+	{ "read only", O_RDONLY, O_RDONLY },
+	{ "write only", O_WRONLY, O_WRONLY },
+	{ "read and write", O_RDWR, O_RDWR },
+	{ "nonblock", O_RDWR | O_NONBLOCK, O_RDWR | O_NONBLOCK },
+	{ "cloexec is the descriptor's", O_RDWR | O_CLOEXEC, O_RDWR },
+	{ "append", O_WRONLY | O_APPEND, O_WRONLY },
+	{ "path", O_RDONLY | O_PATH, O_RDONLY },
+	{ "direct", O_RDWR | O_DIRECT, O_RDWR },
+};
+
+KUNIT_ARRAY_PARAM_DESC(dma_buf_flags, dma_buf_flags, desc);
+
+/* Passes when the file has the access mode and O_NONBLOCK, and no more. */
+static void dma_buf_export_flags(struct kunit *test)
+{
+	const unsigned int mask = O_ACCMODE | O_NONBLOCK | O_CLOEXEC |
+				  O_APPEND | O_PATH | O_DIRECT;
+	const struct dma_buf_flags_row *row = test->param_value;
+	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
+	struct file *file;
+
+	exp->info.flags = row->flags;
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
+
+	file = exp->dmabuf->file;
+	KUNIT_EXPECT_EQ(test, file->f_flags & mask, row->want);
+	KUNIT_EXPECT_EQ(test, !!(file->f_mode & FMODE_READ),
+			(row->want & O_ACCMODE) != O_WRONLY);
+	KUNIT_EXPECT_EQ(test, !!(file->f_mode & FMODE_WRITE),
+			(row->want & O_ACCMODE) != O_RDONLY);
+}
+
+/* Passes when each buffer has a working reservation object of its own. */
+static void dma_buf_export_own_resv(struct kunit *test)
+{
+	struct mock_exporter *one = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *two = mock_exporter(test, 0, PAGE_SIZE);
+
+	KUNIT_ASSERT_NOT_NULL(test, one->dmabuf->resv);
+	KUNIT_ASSERT_NOT_NULL(test, two->dmabuf->resv);
+	KUNIT_EXPECT_PTR_NE(test, one->dmabuf->resv, two->dmabuf->resv);
+	KUNIT_EXPECT_TRUE(test, dma_resv_test_signaled(one->dmabuf->resv,
+						       DMA_RESV_USAGE_READ));
+
+	mock_fence_busy(test, one->dmabuf, DMA_RESV_USAGE_WRITE);
+	KUNIT_EXPECT_FALSE(test, dma_resv_test_signaled(one->dmabuf->resv,
+							DMA_RESV_USAGE_READ));
+	KUNIT_EXPECT_TRUE(test, dma_resv_test_signaled(two->dmabuf->resv,
+						       DMA_RESV_USAGE_READ));
+}
+
+/* Passes when the buffer's own reservation object drops its fences. */
+static void dma_buf_export_own_resv_fini(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct dma_fence *fence = mock_fence_busy(test, exp->dmabuf,
+						  DMA_RESV_USAGE_WRITE);
+	int i;
+
+	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 2);
+	mock_put(exp);
+
+	/* The object goes with the inode, after a grace period. */
+	for (i = 0; i < 500 && kref_read(&fence->refcount) > 1; i++)
+		fsleep(10000);
+	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 1);
+}
+
+static void dma_buf_export_resv_fini_action(void *resv)
+{
+	dma_resv_fini(resv);
+}
+
+/* Passes when the exporter's reservation object is used, and outlives. */
+static void dma_buf_export_given_resv(struct kunit *test)
+{
+	struct dma_resv *resv = kunit_kzalloc(test, sizeof(*resv), GFP_KERNEL);
+	struct mock_exporter *exp;
+	struct dma_fence *fence;
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, resv);
+	dma_resv_init(resv);
+	ret = kunit_add_action_or_reset(test, dma_buf_export_resv_fini_action,
+					resv);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
+	exp->info.resv = resv;
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
+	KUNIT_EXPECT_PTR_EQ(test, exp->dmabuf->resv, resv);
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	mock_put(exp);
+	KUNIT_EXPECT_EQ(test, exp->releases, 1);
+	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 2);
+	KUNIT_EXPECT_FALSE(test, dma_resv_test_signaled(resv,
+							DMA_RESV_USAGE_READ));
+}
+
+/* Passes when no two living buffers share an inode number. */
+static void dma_buf_export_ino(struct kunit *test)
+{
+	unsigned long ino[32];
+	int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(ino); i++) {
+		struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+
+		ino[i] = file_inode(exp->dmabuf->file)->i_ino;
+		KUNIT_EXPECT_NE(test, ino[i], 0UL);
+		for (j = 0; j < i; j++)
+			KUNIT_EXPECT_NE(test, ino[i], ino[j]);
+	}
+}
+
+/* Passes when a number is not used again after its buffer has gone. */
+static void dma_buf_export_ino_not_reused(struct kunit *test)
+{
+	unsigned long ino[64];
+	int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(ino); i++) {
+		struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+
+		ino[i] = file_inode(exp->dmabuf->file)->i_ino;
+		mock_put(exp);
+		for (j = 0; j < i; j++)
+			KUNIT_EXPECT_NE(test, ino[i], ino[j]);
+	}
+}
+
+/* Passes when the file is on the dma-buf pseudo file system. */
+static void dma_buf_export_magic(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct super_block *sb = file_inode(exp->dmabuf->file)->i_sb;
+
+	KUNIT_EXPECT_EQ(test, sb->s_magic, (unsigned long)DMA_BUF_MAGIC);
+	KUNIT_EXPECT_STREQ(test, sb->s_type->name, "dmabuf");
+}
+
+/* Passes when a module that is going away cannot export any more. */
+static void dma_buf_export_owner_going(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
+
+	exp->info.owner = mock_module(test, MODULE_STATE_GOING);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(mock_export(exp)), -ENOENT);
+	KUNIT_EXPECT_EQ(test, exp->calls, 0);
+}
+
+/* Passes when the exporter's name is not copied but kept. */
+static void dma_buf_export_name_kept(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+
+	KUNIT_EXPECT_PTR_EQ(test, exp->dmabuf->exp_name, exp->info.exp_name);
+}
+
+/* Passes when release runs at the last put although the path is pinned. */
+static void dma_buf_export_release_path_pinned(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct path path = exp->dmabuf->file->f_path;
+	char buf[64];
+	char *name;
+
+	path_get(&path);
+	mock_put(exp);
+	KUNIT_EXPECT_EQ(test, exp->releases, 1);
+
+	/* Whoever pinned it may still print the name. */
+	name = d_path(&path, buf, sizeof(buf));
+	KUNIT_EXPECT_FALSE(test, IS_ERR(name));
+	if (!IS_ERR(name))
+		KUNIT_EXPECT_STREQ(test, name, "/dmabuf:");
+
+	path_put(&path);
+	KUNIT_EXPECT_EQ(test, exp->releases, 1);
+}
+
+/* Passes when release runs at the last put although the inode is pinned. */
+static void dma_buf_export_release_inode_pinned(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct inode *inode = file_inode(exp->dmabuf->file);
+
+	ihold(inode);
+	mock_put(exp);
+	KUNIT_EXPECT_EQ(test, exp->releases, 1);
+	KUNIT_EXPECT_EQ(test, i_size_read(inode), SZ_8K);
+
+	iput(inode);
+	KUNIT_EXPECT_EQ(test, exp->releases, 1);
+}
+
+/* Passes when release finds the buffer complete. */
+static void dma_buf_export_release_args(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+
+	mock_put(exp);
+	MOCK_EXPECT_LOG(test, exp, MOCK_RELEASE);
+	KUNIT_EXPECT_FALSE(test, mock_call(exp, MOCK_RELEASE)->locked);
+}
+
+static struct kunit_case dma_buf_export_cases[] = {
+	KUNIT_CASE(dma_buf_export_fields),
+	KUNIT_CASE(dma_buf_export_bare),
+	KUNIT_CASE_PARAM(dma_buf_export_size, dma_buf_size_gen_params),
+	KUNIT_CASE(dma_buf_export_llseek),
+	KUNIT_CASE_PARAM(dma_buf_export_flags, dma_buf_flags_gen_params),
+	KUNIT_CASE(dma_buf_export_own_resv),
+	KUNIT_CASE(dma_buf_export_own_resv_fini),
+	KUNIT_CASE(dma_buf_export_given_resv),
+	KUNIT_CASE(dma_buf_export_ino),
+	KUNIT_CASE(dma_buf_export_ino_not_reused),
+	KUNIT_CASE(dma_buf_export_magic),
+	KUNIT_CASE(dma_buf_export_owner_going),
+	KUNIT_CASE(dma_buf_export_name_kept),
+	KUNIT_CASE(dma_buf_export_release_path_pinned),
+	KUNIT_CASE(dma_buf_export_release_inode_pinned),
+	KUNIT_CASE(dma_buf_export_release_args),
+	{}
+};
+
+static struct kunit_suite dma_buf_export_suite = {
+	.name = "dma_buf_export",
+	.test_cases = dma_buf_export_cases,
+};
+
+kunit_test_suite(dma_buf_export_suite);

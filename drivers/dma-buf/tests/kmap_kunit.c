@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * CPU access page by page
+ */
+
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "mock.h"
+
+/* Passes when each page is mapped where it is, and unmapped so. */
+static void dma_buf_kmap_pages(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, 4 * PAGE_SIZE);
+	unsigned long page;
+	void *vaddr;
+
+	for (page = 0; page < 4; page++) {
+		mock_log_reset(exp);
+		vaddr = dma_buf_kmap(exp->dmabuf, page);
+		KUNIT_EXPECT_PTR_EQ(test, vaddr, exp->vaddr + page * PAGE_SIZE);
+		dma_buf_kunmap(exp->dmabuf, page, vaddr);
+
+		MOCK_EXPECT_LOG(test, exp, MOCK_MAP, MOCK_UNMAP);
+		KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_MAP)->page, page);
+		KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_UNMAP)->page, page);
+		KUNIT_EXPECT_PTR_EQ(test, mock_call(exp, MOCK_UNMAP)->arg,
+				    (const void *)vaddr);
+		KUNIT_EXPECT_FALSE(test, mock_call(exp, MOCK_MAP)->locked);
+		KUNIT_EXPECT_FALSE(test, mock_call(exp, MOCK_UNMAP)->locked);
+	}
+}
+
+/* Passes when several pages are mapped together, one of them twice. */
+static void dma_buf_kmap_together(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, 2 * PAGE_SIZE);
+	char *one = dma_buf_kmap(exp->dmabuf, 0);
+	char *two = dma_buf_kmap(exp->dmabuf, 1);
+	char *again = dma_buf_kmap(exp->dmabuf, 0);
+
+	KUNIT_ASSERT_NOT_NULL(test, one);
+	KUNIT_ASSERT_NOT_NULL(test, two);
+	KUNIT_ASSERT_NOT_NULL(test, again);
+	memset(one, 0x5a, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, again[PAGE_SIZE - 1], 0x5a);
+	KUNIT_EXPECT_EQ(test, two[0], 0);
+
+	dma_buf_kunmap(exp->dmabuf, 0, again);
+	dma_buf_kunmap(exp->dmabuf, 1, two);
+	dma_buf_kunmap(exp->dmabuf, 0, one);
+	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_UNMAP), 3);
+}
+
+static const struct dma_buf_kmap_row {
+	const char *desc;
+	size_t size;
+	unsigned long page;
+	bool inside;
+} dma_buf_kmap_rows[] = {
+	{ "empty", 0, 0, false },
+	{ "part of a page", 1, 0, true },
+	{ "after part of a page", 1, 1, false },
+	{ "one page", PAGE_SIZE, 0, true },
+	{ "after one page", PAGE_SIZE, 1, false },
+	{ "last, begun", PAGE_SIZE + 1, 1, true },
+	{ "after last", PAGE_SIZE + 1, 2, false },
+	{ "far away", PAGE_SIZE, ULONG_MAX, false },
+	{ "wraps", PAGE_SIZE, ULONG_MAX >> PAGE_SHIFT, false },
+	{ "wraps to zero", PAGE_SIZE, (ULONG_MAX >> PAGE_SHIFT) + 1, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(dma_buf_kmap, dma_buf_kmap_rows, desc);
+
+/* Passes when pages beyond the end never reach the exporter. */
+static void dma_buf_kmap_bounds(struct kunit *test)
+{
+	const struct dma_buf_kmap_row *row = test->param_value;
+	struct mock_exporter *exp = mock_exporter(test, 0, row->size);
+	void *vaddr = dma_buf_kmap(exp->dmabuf, row->page);
+
+	KUNIT_EXPECT_EQ(test, !!vaddr, row->inside);
+	KUNIT_EXPECT_EQ(test, exp->calls, row->inside ? 1 : 0);
+	dma_buf_kunmap(exp->dmabuf, row->page, vaddr);
+}
+
+/* Passes when an exporter without the callbacks gives NULL, and no trouble. */
+static void dma_buf_kmap_without_ops(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, MOCK_BARE, PAGE_SIZE);
+
+	KUNIT_EXPECT_NULL(test, dma_buf_kmap(exp->dmabuf, 0));
+	dma_buf_kunmap(exp->dmabuf, 0, NULL);
+	KUNIT_EXPECT_EQ(test, exp->calls, 0);
+}
+
+/* Passes when map without unmap is enough. */
+static void dma_buf_kmap_without_unmap(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
+	void *vaddr;
+
+	exp->ops.unmap = NULL;
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
+	vaddr = dma_buf_kmap(exp->dmabuf, 0);
+	KUNIT_EXPECT_PTR_EQ(test, vaddr, exp->vaddr);
+	dma_buf_kunmap(exp->dmabuf, 0, vaddr);
+	MOCK_EXPECT_LOG(test, exp, MOCK_MAP);
+}
+
+/* Passes when NULL from the exporter is NULL, and NULL is not unmapped. */
+static void dma_buf_kmap_fails(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+
+	exp->fail[MOCK_MAP] = MOCK_NULL;
+	KUNIT_EXPECT_NULL(test, dma_buf_kmap(exp->dmabuf, 0));
+	dma_buf_kunmap(exp->dmabuf, 0, NULL);
+	MOCK_EXPECT_LOG(test, exp, MOCK_MAP);
+}
+
+/* Passes when somebody else's reservation lock is no obstacle. */
+static void dma_buf_kmap_no_lock(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_holder *holder = mock_holder(test, exp->dmabuf->resv);
+	void *vaddr = dma_buf_kmap(exp->dmabuf, 0);
+
+	KUNIT_EXPECT_PTR_EQ(test, vaddr, exp->vaddr);
+	dma_buf_kunmap(exp->dmabuf, 0, vaddr);
+	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
+}
+
+static struct kunit_case dma_buf_kmap_cases[] = {
+	KUNIT_CASE(dma_buf_kmap_pages),
+	KUNIT_CASE(dma_buf_kmap_together),
+	KUNIT_CASE_PARAM(dma_buf_kmap_bounds, dma_buf_kmap_gen_params),
+	KUNIT_CASE(dma_buf_kmap_without_ops),
+	KUNIT_CASE(dma_buf_kmap_without_unmap),
+	KUNIT_CASE(dma_buf_kmap_fails),
+	KUNIT_CASE(dma_buf_kmap_no_lock),
+	{}
+};
+
+static struct kunit_suite dma_buf_kmap_suite = {
+	.name = "dma_buf_kmap",
+	.test_cases = dma_buf_kmap_cases,
+};
+
+kunit_test_suite(dma_buf_kmap_suite);

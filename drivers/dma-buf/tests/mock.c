@@ -1,0 +1,1003 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A mock exporter, mock importers and mock fences for the dma-buf suites
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <kunit/device.h>
+
+#include "mock.h"
+
+/* Not the address of anything: the tests' DMA addresses are never used. */
+#define MOCK_DMA_BASE	0x10000000
+
+/* Memory behind even the largest mock buffer */
+#define MOCK_BACKED_MAX	SZ_64K
+
+/* Long enough for a loaded emulator, short enough for a person */
+#define MOCK_PATIENCE	(5 * HZ)
+
+/* One table that the exporter has mapped. */
+struct mock_table {
+	struct sg_table base;
+	struct list_head node;
+	struct dma_buf_attachment *attach;
+	enum dma_data_direction dir;
+};
+
+/* Exporters whose buffers were leaked on purpose: still referenced by them. */
+static LIST_HEAD(mock_parked);
+static DEFINE_MUTEX(mock_parked_lock);
+
+static struct mock_exporter *mock_of(struct dma_buf *dmabuf)
+{
+	return dmabuf->priv;
+}
+
+/* Is the attachment on its buffer's list? Only meaningful under the lock. */
+static bool mock_listed(struct dma_buf_attachment *attach)
+{
+	struct dma_buf_attachment *pos;
+
+	list_for_each_entry(pos, &attach->dmabuf->attachments, node)
+		if (pos == attach)
+			return true;
+
+	return false;
+}
+
+/* Append one entry to the log. */
+static void mock_record(struct dma_buf *dmabuf, const struct mock_call *call)
+{
+	struct mock_exporter *exp = mock_of(dmabuf);
+	unsigned long flags;
+
+	spin_lock_irqsave(&exp->log_lock, flags);
+	if (exp->calls < MOCK_LOG_MAX) {
+		exp->log[exp->calls] = *call;
+		exp->log[exp->calls].locked = dma_resv_is_locked(dmabuf->resv);
+		exp->calls++;
+	} else {
+		exp->bad++;
+	}
+	spin_unlock_irqrestore(&exp->log_lock, flags);
+}
+
+static void mock_record_attach(struct dma_buf_attachment *attach,
+			       enum mock_op op, enum dma_data_direction dir)
+{
+	struct mock_call call = {
+		.op = op,
+		.dir = dir,
+		.arg = attach,
+		.listed = mock_listed(attach),
+	};
+
+	mock_record(attach->dmabuf, &call);
+}
+
+static int mock_op_attach(struct dma_buf *dmabuf,
+			  struct dma_buf_attachment *attach)
+{
+	mock_record_attach(attach, MOCK_ATTACH, DMA_NONE);
+	return mock_of(dmabuf)->fail[MOCK_ATTACH];
+}
+
+static void mock_op_detach(struct dma_buf *dmabuf,
+			   struct dma_buf_attachment *attach)
+{
+	mock_record_attach(attach, MOCK_DETACH, DMA_NONE);
+}
+
+static int mock_op_pin(struct dma_buf_attachment *attach)
+{
+	struct mock_exporter *exp = mock_of(attach->dmabuf);
+
+	mock_record_attach(attach, MOCK_PIN, DMA_NONE);
+	if (!exp->fail[MOCK_PIN])
+		exp->pins++;
+	return exp->fail[MOCK_PIN];
+}
+
+static void mock_op_unpin(struct dma_buf_attachment *attach)
+{
+	mock_record_attach(attach, MOCK_UNPIN, DMA_NONE);
+	mock_of(attach->dmabuf)->pins--;
+}
+
+/* Describe the memory page by page, and invent a DMA address for each. */
+static int mock_table_fill(struct mock_exporter *exp, struct sg_table *sgt)
+{
+	unsigned int pages = exp->backed >> PAGE_SHIFT;
+	struct scatterlist *sg;
+	unsigned int i;
+	int ret;
+
+	ret = sg_alloc_table(sgt, pages, GFP_KERNEL);
+	if (ret)
+		return ret;
+
+	for_each_sgtable_sg(sgt, sg, i) {
+		unsigned int offset = i ? 0 : exp->sg_offset;
+
+		sg_set_page(sg, virt_to_page(exp->vaddr + i * PAGE_SIZE),
+			    PAGE_SIZE - offset, offset);
+		sg_dma_address(sg) = MOCK_DMA_BASE + i * PAGE_SIZE + offset;
+		sg_dma_len(sg) = PAGE_SIZE - offset;
+	}
+
+	if (exp->sg_merge) {
+		sg_dma_len(sgt->sgl) = exp->backed - exp->sg_offset;
+		sgt->nents = 1;
+	}
+
+	return 0;
+}
+
+/* Leave a fence behind, as an exporter does that clears asynchronously. */
+static void mock_map_leave_fence(struct mock_exporter *exp)
+{
+	if (!exp->fence_on_map)
+		return;
+
+	if (dma_resv_reserve_fences(exp->dmabuf->resv, 1))
+		exp->bad++;
+	else
+		dma_resv_add_fence(exp->dmabuf->resv, exp->fence_on_map,
+				   DMA_RESV_USAGE_KERNEL);
+}
+
+static struct sg_table *mock_op_map_dma_buf(struct dma_buf_attachment *attach,
+					    enum dma_data_direction dir)
+{
+	struct mock_exporter *exp = mock_of(attach->dmabuf);
+	int fail = exp->fail[MOCK_MAP_DMA_BUF];
+	struct mock_table *table;
+	int ret;
+
+	mock_record_attach(attach, MOCK_MAP_DMA_BUF, dir);
+	if (fail)
+		return fail == MOCK_NULL ? NULL : ERR_PTR(fail);
+
+	table = kzalloc(sizeof(*table), GFP_KERNEL);
+	if (!table)
+		return ERR_PTR(-ENOMEM);
+
+	ret = mock_table_fill(exp, &table->base);
+	if (ret) {
+		kfree(table);
+		return ERR_PTR(ret);
+	}
+
+	table->attach = attach;
+	table->dir = dir;
+	list_add_tail(&table->node, &exp->tables);
+	exp->last_table = &table->base;
+	mock_map_leave_fence(exp);
+
+	return &table->base;
+}
+
+/* The pages must be the exporter's, mapped or not, DMABUF_DEBUG or not. */
+static bool mock_table_intact(struct mock_exporter *exp, struct sg_table *sgt)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+
+	if (sgt->orig_nents != exp->backed >> PAGE_SHIFT)
+		return false;
+
+	for_each_sgtable_sg(sgt, sg, i)
+		if (sg_page(sg) != virt_to_page(exp->vaddr + i * PAGE_SIZE))
+			return false;
+
+	return true;
+}
+
+static struct mock_table *mock_table_find(struct mock_exporter *exp,
+					  struct sg_table *sgt)
+{
+	struct mock_table *table;
+
+	list_for_each_entry(table, &exp->tables, node)
+		if (&table->base == sgt)
+			return table;
+
+	return NULL;
+}
+
+static void mock_op_unmap_dma_buf(struct dma_buf_attachment *attach,
+				  struct sg_table *sgt,
+				  enum dma_data_direction dir)
+{
+	struct mock_exporter *exp = mock_of(attach->dmabuf);
+	struct mock_table *table = mock_table_find(exp, sgt);
+
+	mock_record_attach(attach, MOCK_UNMAP_DMA_BUF, dir);
+	if (!table || table->attach != attach || table->dir != dir ||
+	    !mock_table_intact(exp, sgt)) {
+		exp->bad++;
+		return;
+	}
+
+	list_del(&table->node);
+	sg_free_table(&table->base);
+	kfree(table);
+}
+
+static void mock_op_release(struct dma_buf *dmabuf)
+{
+	struct mock_exporter *exp = mock_of(dmabuf);
+
+	mock_record(dmabuf, &(struct mock_call){ .op = MOCK_RELEASE });
+	exp->releases++;
+	complete_all(&exp->released);
+}
+
+static int mock_op_begin_cpu_access(struct dma_buf *dmabuf,
+				    enum dma_data_direction dir)
+{
+	struct mock_call call = { .op = MOCK_BEGIN_CPU_ACCESS, .dir = dir };
+
+	mock_record(dmabuf, &call);
+	return mock_of(dmabuf)->fail[MOCK_BEGIN_CPU_ACCESS];
+}
+
+static int mock_op_end_cpu_access(struct dma_buf *dmabuf,
+				  enum dma_data_direction dir)
+{
+	struct mock_call call = { .op = MOCK_END_CPU_ACCESS, .dir = dir };
+
+	mock_record(dmabuf, &call);
+	return mock_of(dmabuf)->fail[MOCK_END_CPU_ACCESS];
+}
+
+static void *mock_op_map(struct dma_buf *dmabuf, unsigned long page)
+{
+	struct mock_call call = { .op = MOCK_MAP, .page = page };
+	struct mock_exporter *exp = mock_of(dmabuf);
+
+	mock_record(dmabuf, &call);
+	if (exp->fail[MOCK_MAP])
+		return NULL;
+
+	return exp->vaddr + page * PAGE_SIZE;
+}
+
+static void mock_op_unmap(struct dma_buf *dmabuf, unsigned long page,
+			  void *vaddr)
+{
+	struct mock_call call = {
+		.op = MOCK_UNMAP,
+		.page = page,
+		.arg = vaddr,
+	};
+
+	mock_record(dmabuf, &call);
+}
+
+/* Map what there is, if the vma belongs to a process. */
+static int mock_op_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	struct mock_exporter *exp = mock_of(dmabuf);
+	unsigned long len = vma->vm_end - vma->vm_start;
+	struct mock_call call = {
+		.op = MOCK_MMAP,
+		.arg = vma,
+		.page = vma->vm_pgoff,
+	};
+
+	mock_record(dmabuf, &call);
+	if (exp->fail[MOCK_MMAP])
+		return exp->fail[MOCK_MMAP];
+
+	if (!vma->vm_mm || (vma->vm_pgoff << PAGE_SHIFT) + len > exp->backed)
+		return 0;
+
+	return remap_pfn_range(vma, vma->vm_start,
+			       (virt_to_phys(exp->vaddr) >> PAGE_SHIFT) +
+			       vma->vm_pgoff, len, vma->vm_page_prot);
+}
+
+/* On failure leave a map that looks good: nobody may use it. */
+static int mock_op_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct mock_call call = { .op = MOCK_VMAP };
+	struct mock_exporter *exp = mock_of(dmabuf);
+
+	mock_record(dmabuf, &call);
+	iosys_map_set_vaddr(map, exp->vaddr);
+	if (!exp->fail[MOCK_VMAP])
+		exp->vmaps++;
+
+	return exp->fail[MOCK_VMAP];
+}
+
+static void mock_op_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct mock_call call = { .op = MOCK_VUNMAP, .arg = map->vaddr };
+
+	mock_record(dmabuf, &call);
+	mock_of(dmabuf)->vmaps--;
+}
+
+static const struct dma_buf_ops mock_ops_bare = {
+	.map_dma_buf = mock_op_map_dma_buf,
+	.unmap_dma_buf = mock_op_unmap_dma_buf,
+	.release = mock_op_release,
+};
+
+static const struct dma_buf_ops mock_ops_full = {
+	.attach = mock_op_attach,
+	.detach = mock_op_detach,
+	.map_dma_buf = mock_op_map_dma_buf,
+	.unmap_dma_buf = mock_op_unmap_dma_buf,
+	.release = mock_op_release,
+	.begin_cpu_access = mock_op_begin_cpu_access,
+	.end_cpu_access = mock_op_end_cpu_access,
+	.map = mock_op_map,
+	.unmap = mock_op_unmap,
+	.mmap = mock_op_mmap,
+	.vmap = mock_op_vmap,
+	.vunmap = mock_op_vunmap,
+};
+
+/**
+ * mock_wait_released - wait until the exporter's release was called
+ * @exp: the exporter
+ *
+ * A test is a kernel thread, whose last fput() is left to a worker; that is
+ * what this waits for, though not for ever.
+ *
+ * Return: Whether release was called.
+ */
+bool mock_wait_released(struct mock_exporter *exp)
+{
+	flush_delayed_fput();
+	return wait_for_completion_timeout(&exp->released, MOCK_PATIENCE);
+}
+
+/**
+ * mock_put - drop the exporter's own reference, at once
+ * @exp: the exporter
+ *
+ * When it is the last one the buffer has been released on return. The same as
+ * dma_buf_put() otherwise.
+ */
+void mock_put(struct mock_exporter *exp)
+{
+	exp->held = false;
+	__fput_sync(exp->dmabuf->file);
+}
+
+/* Compare what was given out with what came back. */
+static void mock_exporter_check(struct mock_exporter *exp)
+{
+	struct kunit *test = exp->test;
+
+	KUNIT_EXPECT_EQ_MSG(test, exp->bad, 0, "the exporter was misused");
+	if (exp->unbalanced)
+		return;
+
+	KUNIT_EXPECT_EQ(test, exp->pins, 0);
+	KUNIT_EXPECT_EQ(test, exp->vmaps, 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&exp->tables));
+	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_RELEASE), exp->releases);
+}
+
+/* Keep what a leaked buffer still points to, where kmemleak can see it. */
+static void mock_exporter_park(struct mock_exporter *exp)
+{
+	mutex_lock(&mock_parked_lock);
+	list_add(&exp->parked, &mock_parked);
+	mutex_unlock(&mock_parked_lock);
+}
+
+static void mock_exporter_end(void *data)
+{
+	struct mock_exporter *exp = data;
+	struct kunit *test = exp->test;
+
+	if (exp->held)
+		mock_put(exp);
+
+	if (exp->leaks) {
+		KUNIT_EXPECT_EQ(test, exp->releases, 0);
+		mock_exporter_park(exp);
+		return;
+	}
+
+	if (exp->exported && !mock_wait_released(exp)) {
+		KUNIT_FAIL(test, "the buffer was not released");
+		mock_exporter_park(exp);
+		return;
+	}
+
+	KUNIT_EXPECT_EQ(test, exp->releases, exp->exported ? 1 : 0);
+	mock_exporter_check(exp);
+	free_pages_exact(exp->vaddr, exp->backed);
+	kfree(exp);
+}
+
+/**
+ * mock_exporter_alloc - make an exporter that has not exported yet
+ * @test: the case
+ * @kind: MOCK_DYNAMIC, MOCK_CACHED, MOCK_BARE, or-ed
+ * @size: size of the buffer in bytes
+ *
+ * Return: The exporter.
+ */
+struct mock_exporter *mock_exporter_alloc(struct kunit *test,
+					  unsigned int kind, size_t size)
+{
+	struct mock_exporter *exp = kzalloc(sizeof(*exp), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, exp);
+
+	exp->test = test;
+	exp->ops = kind & MOCK_BARE ? mock_ops_bare : mock_ops_full;
+	exp->ops.cache_sgt_mapping = kind & MOCK_CACHED;
+	if (kind & MOCK_DYNAMIC) {
+		exp->ops.pin = mock_op_pin;
+		exp->ops.unpin = mock_op_unpin;
+	}
+
+	exp->info.exp_name = "mock";
+	exp->info.owner = THIS_MODULE;
+	exp->info.ops = &exp->ops;
+	exp->info.size = size;
+	exp->info.flags = O_RDWR;
+	exp->info.priv = exp;
+
+	INIT_LIST_HEAD(&exp->tables);
+	spin_lock_init(&exp->log_lock);
+	init_completion(&exp->released);
+
+	exp->backed = clamp_t(size_t, PAGE_ALIGN(size), PAGE_SIZE,
+			      MOCK_BACKED_MAX);
+	exp->vaddr = alloc_pages_exact(exp->backed, GFP_KERNEL | __GFP_ZERO);
+	if (!exp->vaddr) {
+		kfree(exp);
+		KUNIT_FAIL_AND_ABORT(test, "no memory for a mock buffer");
+	}
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
+							   mock_exporter_end,
+							   exp));
+	return exp;
+}
+
+/**
+ * mock_export - export the buffer
+ * @exp: the exporter
+ *
+ * Return: What dma_buf_export() returned.
+ */
+struct dma_buf *mock_export(struct mock_exporter *exp)
+{
+	struct dma_buf *dmabuf = dma_buf_export(&exp->info);
+
+	if (!IS_ERR(dmabuf)) {
+		exp->dmabuf = dmabuf;
+		exp->exported = true;
+		exp->held = true;
+	}
+
+	return dmabuf;
+}
+
+/**
+ * mock_exporter - make an exporter with an exported buffer
+ * @test: the case
+ * @kind: as for mock_exporter_alloc()
+ * @size: size of the buffer in bytes
+ *
+ * Return: The exporter.
+ */
+struct mock_exporter *mock_exporter(struct kunit *test, unsigned int kind,
+				    size_t size)
+{
+	struct mock_exporter *exp = mock_exporter_alloc(test, kind, size);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
+	return exp;
+}
+
+/* Forget the calls made so far. */
+void mock_log_reset(struct mock_exporter *exp)
+{
+	exp->calls = 0;
+}
+
+/* How often was this called? */
+unsigned int mock_count(struct mock_exporter *exp, enum mock_op op)
+{
+	unsigned int i, num = 0;
+
+	for (i = 0; i < exp->calls; i++)
+		if (exp->log[i].op == op)
+			num++;
+
+	return num;
+}
+
+/* The last call of this kind; an entry of impossible values if none came. */
+const struct mock_call *mock_call(struct mock_exporter *exp, enum mock_op op)
+{
+	static const struct mock_call none = {
+		.op = MOCK_OPS,
+		.dir = DMA_NONE,
+		.page = ULONG_MAX,
+	};
+	unsigned int i = exp->calls;
+
+	while (i--)
+		if (exp->log[i].op == op)
+			return &exp->log[i];
+
+	KUNIT_FAIL(exp->test, "callback %u was not called", op);
+	return &none;
+}
+
+/* Were these the calls, in this order, and no others? */
+bool mock_log_is(struct mock_exporter *exp, const enum mock_op *ops,
+		 unsigned int num)
+{
+	unsigned int i;
+
+	for (i = 0; i < min(num, exp->calls); i++)
+		if (exp->log[i].op != ops[i])
+			break;
+
+	if (i == num && i == exp->calls)
+		return true;
+
+	kunit_info(exp->test, "%u calls expected, %u came, number %u differs\n",
+		   num, exp->calls, i);
+	return false;
+}
+
+#ifdef CONFIG_MODULE_UNLOAD
+/* A module that owns exporters, with no code in it and no users yet */
+struct module *mock_module(struct kunit *test, enum module_state state)
+{
+	struct module *owner = kunit_kzalloc(test, sizeof(*owner), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, owner);
+	owner->state = state;
+	/* The module loader's own reference */
+	atomic_set(&owner->refcnt, 1);
+	return owner;
+}
+
+int mock_module_users(struct module *owner)
+{
+	return module_refcount(owner);
+}
+#else
+struct module *mock_module(struct kunit *test, enum module_state state)
+{
+	kunit_skip(test, "modules are never unloaded");
+	return NULL;
+}
+
+int mock_module_users(struct module *owner)
+{
+	return 0;
+}
+#endif
+
+/* A device that can do DMA, as far as anybody asks. */
+struct device *mock_device(struct kunit *test, const char *name)
+{
+	static atomic_t count = ATOMIC_INIT(0);
+	struct device *dev;
+	char unique[48];
+
+	snprintf(unique, sizeof(unique), "%s-%d", name,
+		 atomic_inc_return(&count));
+	dev = kunit_device_register(test, unique);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+
+	return dev;
+}
+
+static void mock_move_notify(struct dma_buf_attachment *attach)
+{
+	struct mock_importer *imp = attach->importer_priv;
+
+	imp->notified++;
+	mock_record_attach(attach, MOCK_MOVE_NOTIFY, DMA_NONE);
+}
+
+/* A dynamic importer. */
+struct mock_importer *mock_importer(struct kunit *test)
+{
+	struct mock_importer *imp = kunit_kzalloc(test, sizeof(*imp),
+						  GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, imp);
+	imp->ops.move_notify = mock_move_notify;
+	return imp;
+}
+
+static void mock_detach_action(void *data)
+{
+	struct dma_buf_attachment *attach = data;
+
+	dma_buf_detach(attach->dmabuf, attach);
+}
+
+static struct dma_buf_attachment *
+mock_attach_keep(struct kunit *test, struct dma_buf_attachment *attach)
+{
+	int ret;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach);
+	ret = kunit_add_action_or_reset(test, mock_detach_action, attach);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	return attach;
+}
+
+/* Attach a device that cannot follow a move. */
+struct dma_buf_attachment *mock_attach(struct kunit *test,
+				       struct mock_exporter *exp)
+{
+	struct device *dev = mock_device(test, "static-importer");
+
+	return mock_attach_keep(test, dma_buf_attach(exp->dmabuf, dev));
+}
+
+/* Attach a device that can follow a move. */
+struct dma_buf_attachment *mock_attach_dynamic(struct kunit *test,
+					       struct mock_exporter *exp)
+{
+	struct device *dev = mock_device(test, "dynamic-importer");
+	struct mock_importer *imp = mock_importer(test);
+
+	return mock_attach_keep(test, dma_buf_dynamic_attach(exp->dmabuf, dev,
+							     &imp->ops, imp));
+}
+
+/* Detach now rather than at the end of the case. */
+void mock_detach(struct kunit *test, struct dma_buf_attachment *attach)
+{
+	kunit_release_action(test, mock_detach_action, attach);
+}
+
+static void mock_timeline_free(struct kref *ref)
+{
+	kfree(container_of(ref, struct mock_timeline, ref));
+}
+
+static void mock_timeline_end(void *data)
+{
+	struct mock_timeline *tl = data;
+
+	kref_put(&tl->ref, mock_timeline_free);
+}
+
+/* What the fences of one case have in common. */
+struct mock_timeline *mock_timeline(struct kunit *test)
+{
+	struct mock_timeline *tl = kzalloc(sizeof(*tl), GFP_KERNEL);
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, tl);
+	kref_init(&tl->ref);
+	spin_lock_init(&tl->lock);
+	ret = kunit_add_action_or_reset(test, mock_timeline_end, tl);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	return tl;
+}
+
+/* A fence with its own lock and context, so that none replaces another. */
+struct mock_fence {
+	struct dma_fence base;
+	spinlock_t lock; /* base's, unless that has the timeline's */
+	struct mock_timeline *tl;
+};
+
+static struct mock_timeline *mock_fence_timeline(struct dma_fence *fence)
+{
+	return container_of(fence, struct mock_fence, base)->tl;
+}
+
+static const char *mock_fence_driver_name(struct dma_fence *fence)
+{
+	return "mock-driver";
+}
+
+static const char *mock_fence_timeline_name(struct dma_fence *fence)
+{
+	return "mock-timeline";
+}
+
+static bool mock_fence_enable_signaling(struct dma_fence *fence)
+{
+	atomic_inc(&mock_fence_timeline(fence)->enabled);
+	return true;
+}
+
+static void mock_fence_release(struct dma_fence *fence)
+{
+	/* Paired with kref_get() in mock_fence(). */
+	kref_put(&mock_fence_timeline(fence)->ref, mock_timeline_free);
+	dma_fence_free(fence);
+}
+
+static const struct dma_fence_ops mock_fence_ops = {
+	.get_driver_name = mock_fence_driver_name,
+	.get_timeline_name = mock_fence_timeline_name,
+	.enable_signaling = mock_fence_enable_signaling,
+	.release = mock_fence_release,
+};
+
+static void mock_fence_end(void *data)
+{
+	struct dma_fence *fence = data;
+
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+}
+
+/**
+ * mock_fence - make a fence that the case signals
+ * @test: the case
+ * @tl: counts for its fences
+ * @share_lock: use the timeline's lock rather than one of the fence's own
+ *
+ * Return: The fence. The case's reference goes at its end; a fence that has
+ * not signalled does so then.
+ */
+struct dma_fence *mock_fence(struct kunit *test, struct mock_timeline *tl,
+			     bool share_lock)
+{
+	struct mock_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, fence);
+	spin_lock_init(&fence->lock);
+	/* Paired with kref_put() in mock_fence_release(). */
+	kref_get(&tl->ref);
+	fence->tl = tl;
+	dma_fence_init(&fence->base, &mock_fence_ops,
+		       share_lock ? &tl->lock : &fence->lock,
+		       dma_fence_context_alloc(1), 1);
+
+	ret = kunit_add_action_or_reset(test, mock_fence_end, &fence->base);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	return &fence->base;
+}
+
+struct mock_later {
+	struct delayed_work work;
+	struct dma_fence *fence;
+};
+
+static void mock_later_work(struct work_struct *work)
+{
+	struct mock_later *later = container_of(to_delayed_work(work),
+						struct mock_later, work);
+
+	dma_fence_signal(later->fence);
+}
+
+static void mock_later_end(void *data)
+{
+	struct mock_later *later = data;
+
+	cancel_delayed_work_sync(&later->work);
+}
+
+/**
+ * mock_fence_signal_later - have a fence signalled while the case waits
+ * @test: the case
+ * @fence: the fence
+ * @msecs: when
+ */
+void mock_fence_signal_later(struct kunit *test, struct dma_fence *fence,
+			     unsigned int msecs)
+{
+	struct mock_later *later = kunit_kzalloc(test, sizeof(*later),
+						 GFP_KERNEL);
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, later);
+	later->fence = fence;
+	INIT_DELAYED_WORK(&later->work, mock_later_work);
+	ret = kunit_add_action_or_reset(test, mock_later_end, later);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+	schedule_delayed_work(&later->work, msecs_to_jiffies(msecs));
+}
+
+/* Does anybody have a callback on this unsignalled fence? */
+bool mock_fence_armed(struct dma_fence *fence)
+{
+	unsigned long flags;
+	bool armed;
+
+	spin_lock_irqsave(fence->lock, flags);
+	armed = !test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags) &&
+		!list_empty(&fence->cb_list);
+	spin_unlock_irqrestore(fence->lock, flags);
+
+	return armed;
+}
+
+/* Put a fence into the buffer. */
+void mock_fence_add(struct kunit *test, struct dma_buf *dmabuf,
+		    struct dma_fence *fence, enum dma_resv_usage usage)
+{
+	int ret;
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	ret = dma_resv_reserve_fences(dmabuf->resv, 1);
+	if (!ret)
+		dma_resv_add_fence(dmabuf->resv, fence, usage);
+	dma_resv_unlock(dmabuf->resv);
+
+	KUNIT_ASSERT_EQ(test, ret, 0);
+}
+
+/* Make the buffer busy with one fence, and return that. */
+struct dma_fence *mock_fence_busy(struct kunit *test, struct dma_buf *dmabuf,
+				  enum dma_resv_usage usage)
+{
+	struct dma_fence *fence = mock_fence(test, mock_timeline(test), false);
+
+	mock_fence_add(test, dmabuf, fence, usage);
+	return fence;
+}
+
+static void mock_holder_work(struct work_struct *work)
+{
+	struct mock_holder *holder = container_of(work, struct mock_holder,
+						  work);
+
+	dma_resv_lock(holder->resv, NULL);
+	complete(&holder->held);
+	if (!wait_for_completion_timeout(&holder->drop, MOCK_PATIENCE))
+		holder->gave_up = true;
+	dma_resv_unlock(holder->resv);
+}
+
+static void mock_holder_end(void *data)
+{
+	struct mock_holder *holder = data;
+
+	complete_all(&holder->drop);
+	flush_work(&holder->work);
+}
+
+/**
+ * mock_holder - have somebody else take a reservation lock
+ * @test: the case
+ * @resv: whose lock
+ *
+ * Return: The holder, which has the lock now.
+ */
+struct mock_holder *mock_holder(struct kunit *test, struct dma_resv *resv)
+{
+	struct mock_holder *holder = kunit_kzalloc(test, sizeof(*holder),
+						   GFP_KERNEL);
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, holder);
+	holder->resv = resv;
+	init_completion(&holder->held);
+	init_completion(&holder->drop);
+	INIT_WORK(&holder->work, mock_holder_work);
+	queue_work(system_unbound_wq, &holder->work);
+	ret = kunit_add_action_or_reset(test, mock_holder_end, holder);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+	wait_for_completion(&holder->held);
+
+	return holder;
+}
+
+/* Drop the lock. Return whether nobody waited for it so long. */
+bool mock_holder_drop(struct kunit *test, struct mock_holder *holder)
+{
+	kunit_release_action(test, mock_holder_end, holder);
+	return !holder->gave_up;
+}
+
+/* Have a signal pending, so that interruptible waits end at once. */
+void mock_interrupt(void)
+{
+	allow_signal(SIGUSR1);
+	send_sig(SIGUSR1, current, 1);
+}
+
+/* Paired with mock_interrupt() */
+void mock_interrupt_end(void)
+{
+	flush_signals(current);
+	disallow_signal(SIGUSR1);
+}
+
+/* Memory of a process, for calls that copy from and to it. */
+void __user *mock_user(struct kunit *test, size_t size)
+{
+	unsigned long addr;
+
+	if (!IS_ENABLED(CONFIG_MMU))
+		kunit_skip(test, "no user memory without an MMU");
+
+	addr = kunit_vm_mmap(test, NULL, 0, size, PROT_READ | PROT_WRITE,
+			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	KUNIT_ASSERT_NE(test, addr, 0UL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+
+	return (void __user *)addr;
+}
+
+/* Call a file's ioctl with this very argument. */
+long mock_ioctl_raw(struct file *file, unsigned int cmd, unsigned long uarg)
+{
+	return file->f_op->unlocked_ioctl(file, cmd, uarg);
+}
+
+/**
+ * mock_ioctl - call a file's ioctl with an argument in user memory
+ * @test: the case
+ * @file: the file
+ * @cmd: the command
+ * @arg: the argument; what the call leaves in it is copied back
+ * @size: size of the argument
+ *
+ * Return: What the ioctl returned.
+ */
+long mock_ioctl(struct kunit *test, struct file *file, unsigned int cmd,
+		void *arg, size_t size)
+{
+	void __user *uarg = mock_user(test, PAGE_SIZE);
+	long ret;
+
+	KUNIT_ASSERT_EQ(test, copy_to_user(uarg, arg, size), 0UL);
+	ret = mock_ioctl_raw(file, cmd, (unsigned long)uarg);
+	KUNIT_ASSERT_EQ(test, copy_from_user(arg, uarg, size), 0UL);
+
+	return ret;
+}
+
+/* The number that the next file descriptor will get. */
+int mock_next_fd(struct kunit *test)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+
+	KUNIT_ASSERT_GE(test, fd, 0);
+	put_unused_fd(fd);
+	return fd;
+}
+
+/* Does this descriptor end with the program? */
+bool mock_fd_cloexec(int fd)
+{
+	bool cloexec;
+
+	spin_lock(&current->files->file_lock);
+	cloexec = test_bit(fd, files_fdtable(current->files)->close_on_exec);
+	spin_unlock(&current->files->file_lock);
+
+	return cloexec;
+}
+
+MODULE_DESCRIPTION("KUnit suites for the dma-buf core");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(DMA_BUF);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A mock exporter, mock importers and mock fences for the dma-buf suites
+ *
+ * The exporter writes down every call that reaches it and can be told to fail
+ * any of them. At the end of each case it checks what every driver relies on:
+ * that it got back each table, pin and vmap that it gave out, and that it was
+ * released once. What a case creates is torn down by KUnit actions, in reverse.
+ */
+#ifndef __DMA_BUF_TESTS_MOCK_H__
+#define __DMA_BUF_TESTS_MOCK_H__
+
+#include <linux/completion.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
+#include <linux/module.h>
+#include <linux/kref.h>
+#include <linux/workqueue.h>
+
+#include <kunit/test.h>
+
+/* What an exporter or an importer can be asked. */
+enum mock_op {
+	MOCK_ATTACH,
+	MOCK_DETACH,
+	MOCK_PIN,
+	MOCK_UNPIN,
+	MOCK_MAP_DMA_BUF,
+	MOCK_UNMAP_DMA_BUF,
+	MOCK_RELEASE,
+	MOCK_BEGIN_CPU_ACCESS,
+	MOCK_END_CPU_ACCESS,
+	MOCK_MAP,
+	MOCK_UNMAP,
+	MOCK_MMAP,
+	MOCK_VMAP,
+	MOCK_VUNMAP,
+	MOCK_MOVE_NOTIFY,
+	MOCK_OPS
+};
+
+/* For &mock_exporter.fail: answer NULL rather than an errno. */
+#define MOCK_NULL	1
+
+/* Kinds of exporter; 0 is static with every optional callback. */
+#define MOCK_DYNAMIC	BIT(0)	/* pin and unpin */
+#define MOCK_CACHED	BIT(1)	/* cache_sgt_mapping */
+#define MOCK_BARE	BIT(2)	/* mandatory callbacks only */
+
+#define MOCK_LOG_MAX	256
+
+/**
+ * struct mock_call - one call that reached the exporter or an importer
+ * @op: which
+ * @locked: the reservation lock was held
+ * @listed: the attachment was on the buffer's list
+ * @dir: direction, where there is one
+ * @arg: attachment, vma or address
+ * @page: page number or page offset
+ */
+struct mock_call {
+	enum mock_op op;
+	bool locked;
+	bool listed;
+	enum dma_data_direction dir;
+	const void *arg;
+	unsigned long page;
+};
+
+/**
+ * struct mock_exporter - a driver that owns one buffer
+ * @ops: its callbacks; a case may change them before mock_export()
+ * @info: what it will tell dma_buf_export()
+ * @dmabuf: the buffer, valid while the exporter holds its reference
+ * @vaddr: the memory
+ * @backed: how much of it there is, in bytes
+ * @fail: errno to answer with, or MOCK_NULL; 0 to succeed
+ * @sg_offset: offset into the first page of each table
+ * @sg_merge: map to a single DMA segment, as an IOMMU may
+ * @fence_on_map: fence of KERNEL usage to leave in the buffer when mapping
+ * @log: the calls
+ * @calls: how many of them
+ * @log_lock: protects @log and @calls
+ * @pins: pins given out and not taken back
+ * @vmaps: likewise, vmaps
+ * @tables: likewise, mapped tables
+ * @last_table: table that was mapped last
+ * @bad: things that must never happen: unknown tables, changed pages
+ * @releases: how often @ops.release was called
+ * @released: completed by the first release
+ * @exported: there is a buffer
+ * @held: the exporter still holds its own reference
+ * @leaks: the case makes the core leak the buffer on purpose
+ * @unbalanced: the case makes the exporter keep a pin, vmap or table
+ */
+struct mock_exporter {
+	struct dma_buf_ops ops;
+	struct dma_buf_export_info info;
+	struct dma_buf *dmabuf;
+	void *vaddr;
+	size_t backed;
+	int fail[MOCK_OPS];
+	unsigned int sg_offset;
+	bool sg_merge;
+	struct dma_fence *fence_on_map;
+	struct mock_call log[MOCK_LOG_MAX];
+	unsigned int calls;
+	spinlock_t log_lock; /* log, calls */
+	int pins;
+	int vmaps;
+	struct list_head tables;
+	struct sg_table *last_table;
+	int bad;
+	int releases;
+	struct completion released;
+	bool exported;
+	bool held;
+	bool leaks;
+	bool unbalanced;
+
+	/* private: for the end of the case */
+	struct kunit *test;
+	struct list_head parked;
+};
+
+struct mock_exporter *mock_exporter_alloc(struct kunit *test,
+					  unsigned int kind, size_t size);
+struct dma_buf *mock_export(struct mock_exporter *exp);
+struct mock_exporter *mock_exporter(struct kunit *test, unsigned int kind,
+				    size_t size);
+void mock_put(struct mock_exporter *exp);
+bool mock_wait_released(struct mock_exporter *exp);
+
+void mock_log_reset(struct mock_exporter *exp);
+unsigned int mock_count(struct mock_exporter *exp, enum mock_op op);
+const struct mock_call *mock_call(struct mock_exporter *exp, enum mock_op op);
+bool mock_log_is(struct mock_exporter *exp, const enum mock_op *ops,
+		 unsigned int num);
+
+/* Expect exactly these calls, in this order, since the last reset. */
+#define MOCK_EXPECT_LOG(test, exp, ...)					\
+do {									\
+	static const enum mock_op __ops[] = { __VA_ARGS__ };		\
+									\
+	KUNIT_EXPECT_TRUE(test,						\
+			  mock_log_is(exp, __ops, ARRAY_SIZE(__ops)));	\
+} while (0)
+
+struct module *mock_module(struct kunit *test, enum module_state state);
+int mock_module_users(struct module *owner);
+
+struct device *mock_device(struct kunit *test, const char *name);
+
+/**
+ * struct mock_importer - a driver that uses somebody's buffer
+ * @ops: callbacks of a dynamic importer
+ * @notified: how often it was told of a move
+ */
+struct mock_importer {
+	struct dma_buf_attach_ops ops;
+	unsigned int notified;
+};
+
+struct mock_importer *mock_importer(struct kunit *test);
+struct dma_buf_attachment *mock_attach(struct kunit *test,
+				       struct mock_exporter *exp);
+struct dma_buf_attachment *mock_attach_dynamic(struct kunit *test,
+					       struct mock_exporter *exp);
+void mock_detach(struct kunit *test, struct dma_buf_attachment *attach);
+
+/**
+ * struct mock_timeline - what the fences of one case have in common
+ * @ref: the case's reference and one a fence, which may outlive the case
+ * @lock: for fences that share one
+ * @enabled: enable_signaling calls
+ */
+struct mock_timeline {
+	struct kref ref;
+	spinlock_t lock; /* the fences' */
+	atomic_t enabled;
+};
+
+struct mock_timeline *mock_timeline(struct kunit *test);
+struct dma_fence *mock_fence(struct kunit *test, struct mock_timeline *tl,
+			     bool share_lock);
+void mock_fence_signal_later(struct kunit *test, struct dma_fence *fence,
+			     unsigned int msecs);
+bool mock_fence_armed(struct dma_fence *fence);
+void mock_fence_add(struct kunit *test, struct dma_buf *dmabuf,
+		    struct dma_fence *fence, enum dma_resv_usage usage);
+struct dma_fence *mock_fence_busy(struct kunit *test, struct dma_buf *dmabuf,
+				  enum dma_resv_usage usage);
+
+/**
+ * struct mock_holder - somebody else who holds a reservation lock
+ * @work: runs on a worker thread
+ * @resv: whose lock
+ * @held: it is taken
+ * @drop: drop it
+ * @gave_up: nobody said drop for a long time: whoever should has been waiting
+ */
+struct mock_holder {
+	struct work_struct work;
+	struct dma_resv *resv;
+	struct completion held;
+	struct completion drop;
+	bool gave_up;
+};
+
+struct mock_holder *mock_holder(struct kunit *test, struct dma_resv *resv);
+bool mock_holder_drop(struct kunit *test, struct mock_holder *holder);
+
+void mock_interrupt(void);
+void mock_interrupt_end(void);
+
+void __user *mock_user(struct kunit *test, size_t size);
+long mock_ioctl_raw(struct file *file, unsigned int cmd, unsigned long uarg);
+long mock_ioctl(struct kunit *test, struct file *file, unsigned int cmd,
+		void *arg, size_t size);
+int mock_next_fd(struct kunit *test);
+bool mock_fd_cloexec(int fd);
+
+#endif /* __DMA_BUF_TESTS_MOCK_H__ */

@@ -1,0 +1,661 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Polling: who is ready, what is armed for whom, and one wake-up each
+ */
+
+#include <linux/delay.h>
+#include <linux/poll.h>
+#include <linux/sizes.h>
+#include <linux/wait.h>
+
+#include "mock.h"
+
+#define DMA_BUF_POLL_BOTH	(POLLIN | POLLOUT)
+
+/* Time for wake-ups that must not come, and for work left to the next tick. */
+#define DMA_BUF_POLL_SETTLE_MS	40
+
+/**
+ * struct dma_buf_waiter - somebody who sleeps in poll()
+ * @table: what poll() is asked with
+ * @entry: stands on the buffer's wait queue
+ * @head: that queue, once it is known
+ * @file: the buffer's
+ * @wakes: wake-ups so far
+ * @keys: the events that they told of
+ */
+struct dma_buf_waiter {
+	poll_table table;
+	wait_queue_entry_t entry;
+	wait_queue_head_t *head;
+	struct file *file;
+	int wakes;
+	u32 keys;
+};
+
+/* Called with the queue's lock held. */
+static int dma_buf_waiter_wake(wait_queue_entry_t *entry, unsigned int mode,
+			       int sync, void *key)
+{
+	struct dma_buf_waiter *waiter = container_of(entry,
+						     struct dma_buf_waiter,
+						     entry);
+
+	waiter->keys |= (__force u32)key_to_poll(key);
+	WRITE_ONCE(waiter->wakes, waiter->wakes + 1);
+	return 1;
+}
+
+static void dma_buf_waiter_queue(struct file *file, wait_queue_head_t *head,
+				 poll_table *table)
+{
+	struct dma_buf_waiter *waiter = container_of(table,
+						     struct dma_buf_waiter,
+						     table);
+
+	waiter->head = head;
+	add_wait_queue(head, &waiter->entry);
+}
+
+static void dma_buf_waiter_end(void *data)
+{
+	struct dma_buf_waiter *waiter = data;
+
+	if (waiter->head)
+		remove_wait_queue(waiter->head, &waiter->entry);
+	waiter->head = NULL;
+}
+
+/* Go away before the end of the case. */
+static void dma_buf_waiter_leave(struct kunit *test,
+				 struct dma_buf_waiter *waiter)
+{
+	kunit_release_action(test, dma_buf_waiter_end, waiter);
+}
+
+static struct dma_buf_waiter *
+dma_buf_waiter(struct kunit *test, struct mock_exporter *exp, u32 events)
+{
+	struct dma_buf_waiter *waiter = kunit_kzalloc(test, sizeof(*waiter),
+						      GFP_KERNEL);
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, waiter);
+	waiter->file = exp->dmabuf->file;
+	init_poll_funcptr(&waiter->table, dma_buf_waiter_queue);
+	waiter->table._key = (__force __poll_t)events;
+	init_waitqueue_func_entry(&waiter->entry, dma_buf_waiter_wake);
+	ret = kunit_add_action_or_reset(test, dma_buf_waiter_end, waiter);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	return waiter;
+}
+
+/*
+ * Ask once. Like poll() and epoll the waiter queues with the first question and
+ * asks the later ones without a queue function.
+ */
+static u32 dma_buf_waiter_ask(struct dma_buf_waiter *waiter)
+{
+	__poll_t ret = waiter->file->f_op->poll(waiter->file, &waiter->table);
+
+	waiter->table._qproc = NULL;
+	return (__force u32)ret;
+}
+
+/* Ask as poll() with no timeout does: nobody will sleep. */
+static u32 dma_buf_poll_peek(struct mock_exporter *exp, u32 events)
+{
+	poll_table table = { ._key = (__force __poll_t)events };
+	struct file *file = exp->dmabuf->file;
+
+	return (__force u32)file->f_op->poll(file, &table);
+}
+
+/* Wait for a wake-up, and then for those that must not follow. */
+static int dma_buf_waiter_wakes(struct dma_buf_waiter *waiter, int want)
+{
+	int i;
+
+	for (i = 0; i < 250 && READ_ONCE(waiter->wakes) < want; i++)
+		msleep(20);
+	msleep(DMA_BUF_POLL_SETTLE_MS);
+
+	return READ_ONCE(waiter->wakes);
+}
+
+/* Passes when a buffer that never had a fence is ready, for what is asked. */
+static void dma_buf_poll_untouched(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct file *file = exp->dmabuf->file;
+
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, DMA_BUF_POLL_BOTH),
+			DMA_BUF_POLL_BOTH);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, POLLIN), POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, POLLOUT), POLLOUT);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, POLLPRI), 0);
+	KUNIT_EXPECT_EQ(test, (__force u32)file->f_op->poll(file, NULL),
+			DMA_BUF_POLL_BOTH);
+}
+
+static const struct dma_buf_poll_ready_row {
+	const char *desc;
+	enum dma_resv_usage usage;
+	u32 ready;
+} dma_buf_poll_ready_rows[] = {
+	{ "kernel", DMA_RESV_USAGE_KERNEL, 0 },
+	{ "write", DMA_RESV_USAGE_WRITE, 0 },
+	{ "read", DMA_RESV_USAGE_READ, POLLIN },
+	{ "bookkeep", DMA_RESV_USAGE_BOOKKEEP, DMA_BUF_POLL_BOTH },
+};
+
+KUNIT_ARRAY_PARAM_DESC(dma_buf_poll_ready, dma_buf_poll_ready_rows, desc);
+
+/* Passes when IN waits for writers and OUT for everybody but bookkeepers. */
+static void dma_buf_poll_usage(struct kunit *test)
+{
+	const struct dma_buf_poll_ready_row *row = test->param_value;
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_fence *fence;
+	u32 events;
+
+	fence = mock_fence_busy(test, exp->dmabuf, row->usage);
+	for (events = 0; events <= 0xf; events++)
+		KUNIT_EXPECT_EQ_MSG(test, dma_buf_poll_peek(exp, events),
+				    events & row->ready, "events %#x", events);
+
+	dma_fence_signal(fence);
+	for (events = 0; events <= 0xf; events++)
+		KUNIT_EXPECT_EQ_MSG(test, dma_buf_poll_peek(exp, events),
+				    events & DMA_BUF_POLL_BOTH, "events %#x",
+				    events);
+}
+
+/* Passes when a fence that failed is done, too. */
+static void dma_buf_poll_fence_error(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_fence *fence;
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	dma_fence_set_error(fence, -EIO);
+	dma_fence_signal(fence);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, DMA_BUF_POLL_BOTH),
+			DMA_BUF_POLL_BOTH);
+}
+
+/* Passes when nothing is armed, nor enabled, for those who do not sleep. */
+static void dma_buf_poll_peek_arms_nothing(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_timeline *tl = mock_timeline(test);
+	struct dma_fence *fence = mock_fence(test, tl, false);
+	struct file *file = exp->dmabuf->file;
+
+	mock_fence_add(test, exp->dmabuf, fence, DMA_RESV_USAGE_WRITE);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, DMA_BUF_POLL_BOTH), 0);
+	KUNIT_EXPECT_EQ(test, (__force u32)file->f_op->poll(file, NULL), 0);
+	KUNIT_EXPECT_FALSE(test, mock_fence_armed(fence));
+	KUNIT_EXPECT_EQ(test, atomic_read(&tl->enabled), 0);
+}
+
+/* Passes when a sleeper whose events have come about arms nothing either. */
+static void dma_buf_poll_ready_arms_nothing(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_waiter *waiter;
+	struct dma_fence *fence;
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
+	waiter = dma_buf_waiter(test, exp, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
+	KUNIT_EXPECT_FALSE(test, mock_fence_armed(fence));
+	dma_fence_signal(fence);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 0), 0);
+}
+
+/* Passes when arming pins nothing, and waking leaves nothing behind. */
+static void dma_buf_poll_references(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_waiter *waiter;
+	struct dma_fence *fence;
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	waiter = dma_buf_waiter(test, exp, DMA_BUF_POLL_BOTH);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_TRUE(test, mock_fence_armed(fence));
+	KUNIT_EXPECT_EQ(test, file_count(exp->dmabuf->file), 1);
+
+	dma_fence_signal(fence);
+	dma_buf_waiter_wakes(waiter, 1);
+	KUNIT_EXPECT_EQ(test, file_count(exp->dmabuf->file), 1);
+	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 2);
+}
+
+enum dma_buf_poll_order { DMA_BUF_FORWARD, DMA_BUF_REVERSE, DMA_BUF_RANDOM };
+
+static const struct dma_buf_poll_wake_row {
+	const char *desc;
+	int num;
+	enum dma_buf_poll_order order;
+	bool share_lock;
+	u32 events;
+	enum dma_resv_usage usage;
+} dma_buf_poll_wake_rows[] = {
+	{ "1 fence, IN", 1, DMA_BUF_FORWARD, false, POLLIN,
+	  DMA_RESV_USAGE_WRITE },
+	{ "1 fence, OUT", 1, DMA_BUF_FORWARD, false, POLLOUT,
+	  DMA_RESV_USAGE_READ },
+	{ "1 kernel fence, OUT", 1, DMA_BUF_FORWARD, false, POLLOUT,
+	  DMA_RESV_USAGE_KERNEL },
+	{ "8 in order, IN", 8, DMA_BUF_FORWARD, false, POLLIN,
+	  DMA_RESV_USAGE_WRITE },
+	{ "8 in order, OUT", 8, DMA_BUF_FORWARD, false, POLLOUT,
+	  DMA_RESV_USAGE_READ },
+	{ "8 in reverse, IN", 8, DMA_BUF_REVERSE, false, POLLIN,
+	  DMA_RESV_USAGE_WRITE },
+	{ "8 in reverse, OUT", 8, DMA_BUF_REVERSE, false, POLLOUT,
+	  DMA_RESV_USAGE_READ },
+	{ "8 at random, IN", 8, DMA_BUF_RANDOM, false, POLLIN,
+	  DMA_RESV_USAGE_WRITE },
+	{ "8 in reverse, one lock", 8, DMA_BUF_REVERSE, true, POLLOUT,
+	  DMA_RESV_USAGE_READ },
+	{ "64 in order", 64, DMA_BUF_FORWARD, false, POLLOUT,
+	  DMA_RESV_USAGE_READ },
+	{ "64 in order, one lock", 64, DMA_BUF_FORWARD, true, POLLOUT,
+	  DMA_RESV_USAGE_READ },
+	{ "64 in reverse", 64, DMA_BUF_REVERSE, false, POLLIN,
+	  DMA_RESV_USAGE_WRITE },
+	{ "64 in reverse, one lock", 64, DMA_BUF_REVERSE, true, POLLIN,
+	  DMA_RESV_USAGE_WRITE },
+	{ "64 at random", 64, DMA_BUF_RANDOM, false, POLLOUT,
+	  DMA_RESV_USAGE_READ },
+	{ "64 at random, one lock", 64, DMA_BUF_RANDOM, true, POLLOUT,
+	  DMA_RESV_USAGE_WRITE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(dma_buf_poll_wake, dma_buf_poll_wake_rows, desc);
+
+/* Which fence signals as number @i? 37 has no divisor in common with @num. */
+static int dma_buf_poll_pick(const struct dma_buf_poll_wake_row *row, int i)
+{
+	switch (row->order) {
+	case DMA_BUF_REVERSE:
+		return row->num - 1 - i;
+	case DMA_BUF_RANDOM:
+		return (i * 37 + 5) % row->num;
+	default:
+		return i;
+	}
+}
+
+/* Make a buffer busy with the row's fences, and have somebody wait for them. */
+static struct dma_buf_waiter *
+dma_buf_poll_wait_for(struct kunit *test,
+		      const struct dma_buf_poll_wake_row *row,
+		      struct dma_fence **fence)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_timeline *tl = mock_timeline(test);
+	struct dma_buf_waiter *waiter;
+	int i;
+
+	for (i = 0; i < row->num; i++) {
+		fence[i] = mock_fence(test, tl, row->share_lock);
+		mock_fence_add(test, exp->dmabuf, fence[i], row->usage);
+	}
+	waiter = dma_buf_waiter(test, exp, row->events);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+
+	return waiter;
+}
+
+/* Passes when there is one wake-up, after the last fence and not before. */
+static void dma_buf_poll_wakes_once(struct kunit *test)
+{
+	const struct dma_buf_poll_wake_row *row = test->param_value;
+	struct dma_buf_waiter *waiter;
+	struct dma_fence *fence[64];
+	int i;
+
+	waiter = dma_buf_poll_wait_for(test, row, fence);
+
+	for (i = 0; i < row->num - 1; i++)
+		dma_fence_signal(fence[dma_buf_poll_pick(row, i)]);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 0), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+
+	dma_fence_signal(fence[dma_buf_poll_pick(row, i)]);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
+	KUNIT_EXPECT_EQ(test, waiter->keys, row->events);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), row->events);
+	for (i = 0; i < row->num; i++)
+		KUNIT_EXPECT_LE(test, kref_read(&fence[i]->refcount), 2);
+}
+
+/* Passes when all fences at once, with nobody in between, wake once as well. */
+static void dma_buf_poll_wakes_once_burst(struct kunit *test)
+{
+	const struct dma_buf_poll_wake_row *row = test->param_value;
+	struct dma_buf_waiter *waiter;
+	struct dma_fence *fence[64];
+	int i;
+
+	waiter = dma_buf_poll_wait_for(test, row, fence);
+
+	for (i = 0; i < row->num; i++)
+		dma_fence_signal(fence[dma_buf_poll_pick(row, i)]);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
+	KUNIT_EXPECT_EQ(test, waiter->keys, row->events);
+}
+
+/* Passes when IN and OUT, waited for together, are told one after the other. */
+static void dma_buf_poll_in_then_out(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_fence *reader, *writer;
+	struct dma_buf_waiter *waiter;
+
+	writer = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	reader = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
+	waiter = dma_buf_waiter(test, exp, DMA_BUF_POLL_BOTH);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+
+	dma_fence_signal(writer);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
+	KUNIT_EXPECT_EQ(test, waiter->keys, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
+
+	waiter->keys = 0;
+	dma_fence_signal(reader);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 2), 2);
+	KUNIT_EXPECT_EQ(test, waiter->keys, POLLOUT);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), DMA_BUF_POLL_BOTH);
+}
+
+/* Passes when a reader's fence is nothing to those who wait for IN. */
+static void dma_buf_poll_in_not_by_reader(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_fence *reader, *writer;
+	struct dma_buf_waiter *waiter;
+
+	writer = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	reader = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
+	waiter = dma_buf_waiter(test, exp, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_FALSE(test, mock_fence_armed(reader));
+
+	dma_fence_signal(reader);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 0), 0);
+	dma_fence_signal(writer);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
+}
+
+/* Passes when fences added while somebody sleeps are waited for, too. */
+static void dma_buf_poll_added_meanwhile(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_waiter *waiter;
+	struct dma_fence *one, *two;
+
+	one = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	waiter = dma_buf_waiter(test, exp, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	two = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+
+	dma_fence_signal(one);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 0), 0);
+	dma_fence_signal(two);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
+}
+
+/*
+ * Passes when a waiter that queued while the buffer was ready, and asks again
+ * without a queue function, is woken: so do epoll and the later rounds of
+ * poll().
+ */
+static void dma_buf_poll_repoll_arms(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_waiter *waiter;
+	struct dma_fence *fence;
+	int i;
+
+	waiter = dma_buf_waiter(test, exp, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
+
+	for (i = 1; i <= 3; i++) {
+		fence = mock_fence_busy(test, exp->dmabuf,
+					DMA_RESV_USAGE_WRITE);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+		KUNIT_EXPECT_TRUE(test, mock_fence_armed(fence));
+		dma_fence_signal(fence);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, i), i);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
+	}
+}
+
+/* Passes when asking often arms once, and wakes once. */
+static void dma_buf_poll_ask_often(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_waiter *waiter;
+	struct dma_fence *fence;
+	int i;
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	waiter = dma_buf_waiter(test, exp, POLLIN);
+	for (i = 0; i < 10; i++)
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	dma_fence_signal(fence);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
+}
+
+/* Passes when every sleeper is woken, once. */
+static void dma_buf_poll_many_waiters(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_waiter *waiter[8];
+	struct dma_fence *fence;
+	int i;
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	for (i = 0; i < ARRAY_SIZE(waiter); i++) {
+		waiter[i] = dma_buf_waiter(test, exp, POLLIN);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter[i]), 0);
+	}
+	dma_fence_signal(fence);
+	for (i = 0; i < ARRAY_SIZE(waiter); i++)
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter[i], 1), 1);
+}
+
+/* Passes when one who left does not take the wake-up of one who stays. */
+static void dma_buf_poll_first_leaves(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_waiter *leaver, *stayer;
+	struct dma_fence *fence;
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	leaver = dma_buf_waiter(test, exp, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(leaver), 0);
+	dma_buf_waiter_leave(test, leaver);
+
+	stayer = dma_buf_waiter(test, exp, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(stayer), 0);
+	dma_fence_signal(fence);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(stayer, 1), 1);
+	KUNIT_EXPECT_EQ(test, leaver->wakes, 0);
+}
+
+/* Passes when after everybody left, and the fence, the next one is served. */
+static void dma_buf_poll_all_leave(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_waiter *waiter;
+	struct dma_fence *fence;
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	waiter = dma_buf_waiter(test, exp, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	dma_buf_waiter_leave(test, waiter);
+	dma_fence_signal(fence);
+	msleep(DMA_BUF_POLL_SETTLE_MS);
+	KUNIT_EXPECT_EQ(test, waiter->wakes, 0);
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	waiter = dma_buf_waiter(test, exp, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	dma_fence_signal(fence);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
+}
+
+/* Passes when polling and arming do not need the reservation lock. */
+static void dma_buf_poll_no_lock(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_waiter *waiter;
+	struct mock_holder *holder;
+	struct dma_fence *fence;
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	holder = mock_holder(test, exp->dmabuf->resv);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, POLLIN), 0);
+	waiter = dma_buf_waiter(test, exp, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	dma_fence_signal(fence);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
+	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
+}
+
+static void dma_buf_poll_resv_fini(void *resv)
+{
+	dma_resv_fini(resv);
+}
+
+/* A reservation object that outlives the case's buffers. */
+static struct dma_resv *dma_buf_poll_resv(struct kunit *test)
+{
+	struct dma_resv *resv = kunit_kzalloc(test, sizeof(*resv), GFP_KERNEL);
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, resv);
+	dma_resv_init(resv);
+	ret = kunit_add_action_or_reset(test, dma_buf_poll_resv_fini, resv);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	return resv;
+}
+
+/* Passes when buffers that share fences are woken each, closed each. */
+static void dma_buf_poll_shared_resv(struct kunit *test)
+{
+	struct mock_exporter *one = mock_exporter_alloc(test, 0, SZ_8K);
+	struct mock_exporter *two = mock_exporter_alloc(test, 0, SZ_8K);
+	struct dma_buf_waiter *waiter_one, *waiter_two;
+	struct dma_fence *fence;
+
+	one->info.resv = dma_buf_poll_resv(test);
+	two->info.resv = one->info.resv;
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(one));
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(two));
+
+	fence = mock_fence_busy(test, one->dmabuf, DMA_RESV_USAGE_WRITE);
+	waiter_one = dma_buf_waiter(test, one, POLLIN);
+	waiter_two = dma_buf_waiter(test, two, POLLOUT);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter_one), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter_two), 0);
+
+	dma_buf_waiter_leave(test, waiter_one);
+	mock_put(one);
+	KUNIT_EXPECT_EQ(test, one->releases, 1);
+	KUNIT_EXPECT_TRUE(test, mock_fence_armed(fence));
+
+	dma_fence_signal(fence);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter_two, 1), 1);
+
+	/* The exporter's object must go after the buffers that use it. */
+	dma_buf_waiter_leave(test, waiter_two);
+	mock_put(two);
+}
+
+/* Passes when a close frees all although the fence never signals. */
+static void dma_buf_poll_close_armed(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter_alloc(test, 0, SZ_8K);
+	struct dma_buf_waiter *waiter;
+	struct dma_fence *fence;
+
+	exp->info.resv = dma_buf_poll_resv(test);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	waiter = dma_buf_waiter(test, exp, DMA_BUF_POLL_BOTH);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_TRUE(test, mock_fence_armed(fence));
+
+	dma_buf_waiter_leave(test, waiter);
+	mock_put(exp);
+	KUNIT_EXPECT_EQ(test, exp->releases, 1);
+	KUNIT_EXPECT_FALSE(test, mock_fence_armed(fence));
+	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 2);
+
+	dma_fence_signal(fence);
+	msleep(DMA_BUF_POLL_SETTLE_MS);
+	KUNIT_EXPECT_EQ(test, waiter->wakes, 0);
+}
+
+/* Passes when closing right behind the signal finds all work done. */
+static void dma_buf_poll_close_signalled(struct kunit *test)
+{
+	int i;
+
+	for (i = 0; i < 50; i++) {
+		struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+		struct dma_buf_waiter *waiter;
+		struct dma_fence *fence;
+
+		fence = mock_fence_busy(test, exp->dmabuf,
+					DMA_RESV_USAGE_WRITE);
+		waiter = dma_buf_waiter(test, exp, DMA_BUF_POLL_BOTH);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+		dma_fence_signal(fence);
+		dma_buf_waiter_leave(test, waiter);
+		mock_put(exp);
+		KUNIT_EXPECT_EQ(test, exp->releases, 1);
+	}
+}
+
+static struct kunit_case dma_buf_poll_cases[] = {
+	KUNIT_CASE(dma_buf_poll_untouched),
+	KUNIT_CASE_PARAM(dma_buf_poll_usage, dma_buf_poll_ready_gen_params),
+	KUNIT_CASE(dma_buf_poll_fence_error),
+	KUNIT_CASE(dma_buf_poll_peek_arms_nothing),
+	KUNIT_CASE(dma_buf_poll_ready_arms_nothing),
+	KUNIT_CASE(dma_buf_poll_references),
+	KUNIT_CASE_PARAM(dma_buf_poll_wakes_once, dma_buf_poll_wake_gen_params),
+	KUNIT_CASE_PARAM(dma_buf_poll_wakes_once_burst,
+			 dma_buf_poll_wake_gen_params),
+	KUNIT_CASE(dma_buf_poll_in_then_out),
+	KUNIT_CASE(dma_buf_poll_in_not_by_reader),
+	KUNIT_CASE(dma_buf_poll_added_meanwhile),
+	KUNIT_CASE(dma_buf_poll_repoll_arms),
+	KUNIT_CASE(dma_buf_poll_ask_often),
+	KUNIT_CASE(dma_buf_poll_many_waiters),
+	KUNIT_CASE(dma_buf_poll_first_leaves),
+	KUNIT_CASE(dma_buf_poll_all_leave),
+	KUNIT_CASE(dma_buf_poll_no_lock),
+	KUNIT_CASE(dma_buf_poll_shared_resv),
+	KUNIT_CASE(dma_buf_poll_close_armed),
+	KUNIT_CASE(dma_buf_poll_close_signalled),
+	{}
+};
+
+static struct kunit_suite dma_buf_poll_suite = {
+	.name = "dma_buf_poll",
+	.test_cases = dma_buf_poll_cases,
+};
+
+kunit_test_suite(dma_buf_poll_suite);

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One kernel mapping for all who want it
+ */
+
+#include <linux/iosys-map.h>
+#include <linux/sizes.h>
+
+#include "mock.h"
+
+/* Both pairs of calls behave alike; a case runs with either. */
+static const struct dma_buf_vmap_row {
+	const char *desc;
+	bool unlocked;
+} dma_buf_vmap_rows[] = {
+	{ "locked", false },
+	{ "unlocked", true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(dma_buf_vmap, dma_buf_vmap_rows, desc);
+
+static int dma_buf_vmap_by(const struct dma_buf_vmap_row *row,
+			   struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	int ret;
+
+	if (row->unlocked)
+		return dma_buf_vmap_unlocked(dmabuf, map);
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	ret = dma_buf_vmap(dmabuf, map);
+	dma_resv_unlock(dmabuf->resv);
+	return ret;
+}
+
+static void dma_buf_vunmap_by(const struct dma_buf_vmap_row *row,
+			      struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	if (row->unlocked) {
+		dma_buf_vunmap_unlocked(dmabuf, map);
+		return;
+	}
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	dma_buf_vunmap(dmabuf, map);
+	dma_resv_unlock(dmabuf->resv);
+}
+
+/* Passes when a single mapping is the exporter's, under the lock. */
+static void dma_buf_vmap_once(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	const struct dma_buf_vmap_row *row = test->param_value;
+	struct iosys_map map;
+
+	KUNIT_ASSERT_EQ(test, dma_buf_vmap_by(row, exp->dmabuf, &map), 0);
+	KUNIT_EXPECT_PTR_EQ(test, map.vaddr, exp->vaddr);
+	KUNIT_EXPECT_FALSE(test, map.is_iomem);
+	dma_buf_vunmap_by(row, exp->dmabuf, &map);
+
+	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP, MOCK_VUNMAP);
+	KUNIT_EXPECT_TRUE(test, mock_call(exp, MOCK_VMAP)->locked);
+	KUNIT_EXPECT_TRUE(test, mock_call(exp, MOCK_VUNMAP)->locked);
+	KUNIT_EXPECT_PTR_EQ(test, mock_call(exp, MOCK_VUNMAP)->arg,
+			    (const void *)exp->vaddr);
+	KUNIT_EXPECT_FALSE(test, dma_resv_is_locked(exp->dmabuf->resv));
+}
+
+/* Passes when the exporter hears of the first and the last one only. */
+static void dma_buf_vmap_nested(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	const struct dma_buf_vmap_row *row = test->param_value;
+	struct iosys_map map[5];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(map); i++) {
+		KUNIT_ASSERT_EQ(test, dma_buf_vmap_by(row, exp->dmabuf,
+						      &map[i]), 0);
+		KUNIT_EXPECT_PTR_EQ(test, map[i].vaddr, exp->vaddr);
+		MOCK_EXPECT_LOG(test, exp, MOCK_VMAP);
+	}
+	for (i = 0; i < ARRAY_SIZE(map) - 1; i++) {
+		dma_buf_vunmap_by(row, exp->dmabuf, &map[i]);
+		MOCK_EXPECT_LOG(test, exp, MOCK_VMAP);
+	}
+	dma_buf_vunmap_by(row, exp->dmabuf, &map[i]);
+	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP, MOCK_VUNMAP);
+}
+
+/* Passes when after the last one it starts anew. */
+static void dma_buf_vmap_again(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	const struct dma_buf_vmap_row *row = test->param_value;
+	struct iosys_map map;
+	int i;
+
+	for (i = 1; i <= 3; i++) {
+		KUNIT_ASSERT_EQ(test, dma_buf_vmap_by(row, exp->dmabuf, &map),
+				0);
+		dma_buf_vunmap_by(row, exp->dmabuf, &map);
+		KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_VMAP), i);
+		KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_VUNMAP), i);
+	}
+}
+
+/* Passes when the pairs may be mixed. */
+static void dma_buf_vmap_mixed(struct kunit *test)
+{
+	const struct dma_buf_vmap_row *row = test->param_value;
+	const struct dma_buf_vmap_row *other = &dma_buf_vmap_rows[0];
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct iosys_map one, two;
+
+	if (row == other)
+		other++;
+
+	KUNIT_ASSERT_EQ(test, dma_buf_vmap_by(row, exp->dmabuf, &one), 0);
+	KUNIT_ASSERT_EQ(test, dma_buf_vmap_by(other, exp->dmabuf, &two), 0);
+	dma_buf_vunmap_by(row, exp->dmabuf, &two);
+	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP);
+	dma_buf_vunmap_by(other, exp->dmabuf, &one);
+	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP, MOCK_VUNMAP);
+}
+
+/* Passes when the exporter's error comes back with an empty map. */
+static void dma_buf_vmap_fails(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	const struct dma_buf_vmap_row *row = test->param_value;
+	struct iosys_map map = IOSYS_MAP_INIT_VADDR(test);
+
+	exp->fail[MOCK_VMAP] = -ENOMEM;
+	KUNIT_EXPECT_EQ(test, dma_buf_vmap_by(row, exp->dmabuf, &map),
+			-ENOMEM);
+	KUNIT_EXPECT_TRUE(test, iosys_map_is_null(&map));
+	KUNIT_EXPECT_FALSE(test, dma_resv_is_locked(exp->dmabuf->resv));
+	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP);
+
+	/* Failing leaves no trace. */
+	exp->fail[MOCK_VMAP] = 0;
+	KUNIT_EXPECT_EQ(test, dma_buf_vmap_by(row, exp->dmabuf, &map), 0);
+	dma_buf_vunmap_by(row, exp->dmabuf, &map);
+	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP, MOCK_VMAP, MOCK_VUNMAP);
+}
+
+/* Passes when an exporter that cannot do it says so, with an empty map. */
+static void dma_buf_vmap_without_op(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, MOCK_BARE, SZ_8K);
+	const struct dma_buf_vmap_row *row = test->param_value;
+	struct iosys_map map = IOSYS_MAP_INIT_VADDR(test);
+
+	KUNIT_EXPECT_EQ(test, dma_buf_vmap_by(row, exp->dmabuf, &map),
+			-EINVAL);
+	KUNIT_EXPECT_TRUE(test, iosys_map_is_null(&map));
+}
+
+/* Passes when vmap without vunmap is enough for an exporter. */
+static void dma_buf_vmap_without_vunmap(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter_alloc(test, 0, SZ_8K);
+	const struct dma_buf_vmap_row *row = test->param_value;
+	struct iosys_map map;
+	int i;
+
+	exp->ops.vunmap = NULL;
+	exp->unbalanced = true;
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
+
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_EQ(test, dma_buf_vmap_by(row, exp->dmabuf, &map),
+				0);
+		dma_buf_vunmap_by(row, exp->dmabuf, &map);
+	}
+	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP, MOCK_VMAP);
+}
+
+static int dma_buf_vmap_iomem(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	iosys_map_set_vaddr_iomem(map, (void __iomem *)0x1000);
+	return 0;
+}
+
+/* Passes when the map of device memory stays what it is, nested too. */
+static void dma_buf_vmap_is_iomem(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter_alloc(test, 0, SZ_8K);
+	const struct dma_buf_vmap_row *row = test->param_value;
+	struct iosys_map one, two;
+
+	exp->ops.vmap = dma_buf_vmap_iomem;
+	exp->ops.vunmap = NULL;
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
+
+	KUNIT_ASSERT_EQ(test, dma_buf_vmap_by(row, exp->dmabuf, &one), 0);
+	KUNIT_ASSERT_EQ(test, dma_buf_vmap_by(row, exp->dmabuf, &two), 0);
+	KUNIT_EXPECT_TRUE(test, one.is_iomem);
+	KUNIT_EXPECT_TRUE(test, iosys_map_is_equal(&one, &two));
+	dma_buf_vunmap_by(row, exp->dmabuf, &one);
+	dma_buf_vunmap_by(row, exp->dmabuf, &two);
+}
+
+/* Passes when a nested pair does not need the reservation lock. */
+static void dma_buf_vmap_nested_no_lock(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct iosys_map outer, inner;
+	struct mock_holder *holder;
+
+	KUNIT_ASSERT_EQ(test, dma_buf_vmap_unlocked(exp->dmabuf, &outer), 0);
+	holder = mock_holder(test, exp->dmabuf->resv);
+	KUNIT_EXPECT_EQ(test, dma_buf_vmap_unlocked(exp->dmabuf, &inner), 0);
+	KUNIT_EXPECT_TRUE(test, iosys_map_is_equal(&outer, &inner));
+	dma_buf_vunmap_unlocked(exp->dmabuf, &inner);
+	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
+	dma_buf_vunmap_unlocked(exp->dmabuf, &outer);
+}
+
+/* Passes when a map takes no reference to the file. */
+static void dma_buf_vmap_no_reference(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	const struct dma_buf_vmap_row *row = test->param_value;
+	struct iosys_map map;
+
+	KUNIT_ASSERT_EQ(test, dma_buf_vmap_by(row, exp->dmabuf, &map), 0);
+	KUNIT_EXPECT_EQ(test, file_count(exp->dmabuf->file), 1);
+	dma_buf_vunmap_by(row, exp->dmabuf, &map);
+}
+
+static struct kunit_case dma_buf_vmap_cases[] = {
+	KUNIT_CASE_PARAM(dma_buf_vmap_once, dma_buf_vmap_gen_params),
+	KUNIT_CASE_PARAM(dma_buf_vmap_nested, dma_buf_vmap_gen_params),
+	KUNIT_CASE_PARAM(dma_buf_vmap_again, dma_buf_vmap_gen_params),
+	KUNIT_CASE_PARAM(dma_buf_vmap_mixed, dma_buf_vmap_gen_params),
+	KUNIT_CASE_PARAM(dma_buf_vmap_fails, dma_buf_vmap_gen_params),
+	KUNIT_CASE_PARAM(dma_buf_vmap_without_op, dma_buf_vmap_gen_params),
+	KUNIT_CASE_PARAM(dma_buf_vmap_without_vunmap, dma_buf_vmap_gen_params),
+	KUNIT_CASE_PARAM(dma_buf_vmap_is_iomem, dma_buf_vmap_gen_params),
+	KUNIT_CASE(dma_buf_vmap_nested_no_lock),
+	KUNIT_CASE_PARAM(dma_buf_vmap_no_reference, dma_buf_vmap_gen_params),
+	{}
+};
+
+static struct kunit_suite dma_buf_vmap_suite = {
+	.name = "dma_buf_vmap",
+	.test_cases = dma_buf_vmap_cases,
+};
+
+kunit_test_suite(dma_buf_vmap_suite);
