@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the kernel tells about buffers: bufinfo in debugfs byte for byte, the
+ * tail of fdinfo, and the statistics in sysfs.
+ */
+#include "dma_buf_utils.h"
+
+#define READ DMA_BUF_SYNC_READ
+#define WRITE DMA_BUF_SYNC_WRITE
+#define MANY 200
+
+static struct bufinfo info;
+
+/* Passes when the file is for everybody to read and nobody to write. */
+TEST_F(buffer, mode)
+{
+	struct stat st;
+
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	ASSERT_EQ(0, stat(BUFINFO_PATH, &st));
+	EXPECT_EQ(S_IFREG | 0444, st.st_mode);
+}
+
+/* Passes when each column of an unused buffer is what the fd says. */
+TEST_F(buffer, columns)
+{
+	struct bufinfo_row *row;
+
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	set_name(self->fd, "a name with spaces");
+	read_bufinfo(&info, 65536);
+	EXPECT_EQ(self->objects + 1, info.rows);
+	row = bufinfo_row(&info, self->ino);
+	ASSERT_NE(NULL, row);
+	EXPECT_EQ(self->size, row->size);
+	EXPECT_EQ(O_RDWR, row->flags);
+	EXPECT_EQ(3, row->mode & 3);
+	EXPECT_EQ(1, row->count);
+	EXPECT_STREQ(self->from->exp_name, row->exp_name);
+	EXPECT_STREQ("a name with spaces", row->name);
+	EXPECT_EQ(0, row->pending + row->signalled);
+	EXPECT_EQ(0, row->devices);
+}
+
+/* Passes when the count is that of the references that user space made. */
+TEST_F(buffer, count)
+{
+	static const long counts[] = { 1, 2, 3, 2, 1 };
+	void *map = NULL;
+	int copy = -1, i;
+
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	for (i = 0; i < 5; i++) {
+		if (i == 1)
+			copy = must(or_errno(dup(self->fd)));
+		if (i == 2)
+			map = map_buffer(copy, self->size);
+		if (i == 3)
+			close(copy);
+		if (i == 4)
+			munmap(map, self->size);
+		read_bufinfo(&info, 4096);
+		ASSERT_NE(NULL, bufinfo_row(&info, self->ino));
+		EXPECT_EQ(counts[i], bufinfo_row(&info, self->ino)->count);
+	}
+}
+
+/* Passes when pending and signalled fences are shown with their usage. */
+TEST_F(buffer, fences)
+{
+	struct bufinfo_row *row;
+	int reader;
+
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	add_fence(self->fd, WRITE, self->timeline, 7);
+	read_bufinfo(&info, 4096);
+	row = bufinfo_row(&info, self->ino);
+	ASSERT_NE(NULL, row);
+	EXPECT_EQ(1, row->pending);
+	EXPECT_EQ(0, row->signalled);
+	EXPECT_STREQ("write fence:sw_sync bufinfo_test seq 7 unsignalled", row->fence);
+	reader = timeline();
+	add_fence(self->fd, READ, reader, 9);
+	advance(self->timeline, 7);
+	read_bufinfo(&info, 4096);
+	row = bufinfo_row(&info, self->ino);
+	ASSERT_NE(NULL, row);
+	EXPECT_EQ(1, row->pending);
+	EXPECT_LE(row->signalled, 1);
+	EXPECT_STREQ("read fence:sw_sync bufinfo_test seq 9 unsignalled", row->fence);
+	close(reader);
+}
+
+/* Passes when a device that imports the buffer is listed while it does. */
+TEST_F(buffer, attached_device)
+{
+	int dev = vgem_open(), own = self->from == &vgem_exporter;
+	__u32 handle;
+
+	if (self->objects < 0)
+		SKIP(goto out, SKIP_BUFINFO);
+	if (dev < 0)
+		SKIP(goto out, "no importer: needs %s", vgem_exporter.config);
+	ASSERT_EQ(0, vgem_import(dev, self->fd, &handle));
+	read_bufinfo(&info, 4096);
+	ASSERT_NE(NULL, bufinfo_row(&info, self->ino));
+	/* A driver recognizes its own buffers and need not attach. */
+	EXPECT_EQ(!own, bufinfo_row(&info, self->ino)->devices);
+	if (!own)
+		EXPECT_STREQ("vgem", bufinfo_row(&info, self->ino)->device);
+	ASSERT_EQ(0, vgem_close_handle(dev, handle));
+	read_bufinfo(&info, 4096);
+	ASSERT_NE(NULL, bufinfo_row(&info, self->ino));
+	EXPECT_EQ(0, bufinfo_row(&info, self->ino)->devices);
+out:
+	close(dev);
+}
+
+/* Passes when an importer keeps the buffer alive without any fd. */
+TEST_F(buffer, importer_keeps_it_alive)
+{
+	int dev = vgem_open();
+	__u32 handle;
+
+	if (self->objects < 0)
+		SKIP(goto out, SKIP_BUFINFO);
+	if (dev < 0)
+		SKIP(goto out, "no importer: needs %s", vgem_exporter.config);
+	if (self->from == &vgem_exporter)
+		SKIP(goto out, "vgem does not attach to its own buffers");
+	ASSERT_EQ(0, vgem_import(dev, self->fd, &handle));
+	close_buffer();
+	EXPECT_TRUE(listed(self->ino));
+	ASSERT_EQ(0, vgem_close_handle(dev, handle));
+	EXPECT_TRUE(unlisted_soon(self->ino));
+out:
+	close(dev);
+}
+
+/* Passes when small pieces of the listing make up the same listing. */
+TEST_F(buffer, piecewise)
+{
+	static const size_t step[] = { 1, 7, 61, 4096 };
+	char *whole, *pieces;
+	int fd[MANY];
+	unsigned int i;
+
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	for (i = 0; i < MANY; i++) {
+		fd[i] = must(self->from->alloc(self->dev, self->page, true));
+		if (i % 3)
+			set_name(fd[i], "one of many, with a long name.");
+	}
+	whole = text_of(BUFINFO_PATH, 1 << 20);
+	ASSERT_NE(NULL, whole);
+	ASSERT_EQ(NULL, bufinfo_parse(whole, &info));
+	EXPECT_EQ(self->objects + 1 + MANY, info.rows);
+	for (i = 0; i < ARRAY_SIZE(step); i++) {
+		pieces = text_of(BUFINFO_PATH, step[i]);
+		ASSERT_NE(NULL, pieces);
+		EXPECT_EQ(0, strcmp(whole, pieces))
+			TH_LOG("%zu bytes at a time", step[i]);
+		free(pieces);
+	}
+	free(whole);
+	for (i = 0; i < MANY; i++)
+		close(fd[i]);
+}
+
+/* Passes when one open file can be read again from its beginning. */
+TEST_F(buffer, rewind)
+{
+	int fd = open(BUFINFO_PATH, O_RDONLY | O_CLOEXEC);
+	char *first, *again;
+
+	if (fd < 0)
+		SKIP(return, SKIP_BUFINFO);
+	first = text_of_fd(fd, 100);
+	ASSERT_EQ(0, lseek(fd, 0, SEEK_SET));
+	again = text_of_fd(fd, 65536);
+	ASSERT_NE(NULL, first);
+	ASSERT_NE(NULL, again);
+	EXPECT_STREQ(first, again);
+	free(first);
+	free(again);
+	close(fd);
+}
+
+static atomic_bool churning;
+
+/* Create and close buffers; those created first are closed first. */
+static int churn(struct worker *worker)
+{
+	const struct exporter *from = (void *)(uintptr_t)worker->arg;
+	int fd[5] = { -1, -1, -1, -1, -1 }, i;
+
+	for (i = 0; churning; i = (i + 1) % 5) {
+		if (fd[i] >= 0)
+			close(fd[i]);
+		fd[i] = from->alloc(worker->fd, getpagesize(), true);
+		if (fd[i] < 0)
+			return fd[i];
+	}
+	for (i = 0; i < 5; i++)
+		if (fd[i] >= 0)
+			close(fd[i]);
+	return 0;
+}
+
+/* Passes when a reader always finds what stays, whatever comes and goes. */
+TEST_F(buffer, listed_while_others_come_and_go)
+{
+	struct worker worker = { .call = churn, .fd = self->dev };
+	static const size_t step[] = { 61, 512, 65536 };
+	unsigned long ino[24];
+	int fd[24], i, j;
+
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	for (i = 0; i < 24; i++) {
+		fd[i] = must(self->from->alloc(self->dev, self->page, true));
+		ino[i] = inode_of(fd[i]);
+	}
+	churning = true;
+	worker.arg = (uintptr_t)self->from;
+	worker_start(&worker);
+	for (i = 0; i < 60; i++) {
+		read_bufinfo(&info, step[i % ARRAY_SIZE(step)]);
+		for (j = 0; j < 24; j++)
+			ASSERT_NE(NULL, bufinfo_row(&info, ino[j]))
+				TH_LOG("read %d misses buffer %d", i, j);
+	}
+	churning = false;
+	ASSERT_EQ(0, worker_join(&worker));
+	for (i = 0; i < 24; i++)
+		close(fd[i]);
+}
+
+/* Close every other of @count buffers and make as many new ones. */
+static int replace_odd(const struct exporter *from, int dev, int *fd, int count)
+{
+	int i;
+
+	for (i = 1; i < count; i += 2)
+		close(fd[i]);
+	for (i = 1; i < count; i += 2) {
+		fd[i] = from->alloc(dev, getpagesize(), true);
+		if (fd[i] < 0)
+			return fd[i];
+	}
+	return 0;
+}
+
+/* Passes when a reader keeps its place while its neighbours are replaced. */
+TEST_F(buffer, changes_between_two_reads)
+{
+	static char text[65536];
+	int fd[40], i, listing;
+	size_t first;
+	char *rest;
+
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	for (i = 0; i < 40; i++)
+		fd[i] = must(self->from->alloc(self->dev, self->page, true));
+	for (first = 90; first < 3000; first += 97) {
+		listing = must(or_errno(open(BUFINFO_PATH, O_RDONLY | O_CLOEXEC)));
+		ASSERT_EQ(first, read(listing, text, first));
+		ASSERT_EQ(0, replace_odd(self->from, self->dev, fd, 40));
+		rest = text_of_fd(listing, 4096);
+		ASSERT_NE(NULL, rest);
+		snprintf(text + first, sizeof(text) - first, "%s", rest);
+		ASSERT_EQ(NULL, bufinfo_parse(text, &info));
+		for (i = 0; i < 40; i += 2)
+			ASSERT_NE(NULL, bufinfo_row(&info, inode_of(fd[i])));
+		free(rest);
+		close(listing);
+	}
+	for (i = 0; i < 40; i++)
+		close(fd[i]);
+}
+
+/* Passes when an open, half read listing holds no buffer. */
+TEST_F(buffer, half_read_listing_pins_nothing)
+{
+	char some[150];
+	int fd;
+
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	fd = must(or_errno(open(BUFINFO_PATH, O_RDONLY | O_CLOEXEC)));
+	ASSERT_EQ(sizeof(some), read(fd, some, sizeof(some)));
+	close_buffer();
+	EXPECT_FALSE(listed(self->ino));
+	close(fd);
+}
+
+/* Passes when fdinfo ends with these lines and nothing more. */
+TEST_F(buffer, fdinfo)
+{
+	char path[48], expected[160];
+	void *map = map_buffer(self->fd, self->size);
+	char *text, *tail;
+
+	set_name(self->fd, "shown");
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->fd);
+	snprintf(expected, sizeof(expected),
+		 "size:\t%zu\ncount:\t2\nexp_name:\t%s\nname:\tshown\n",
+		 self->size, self->from->exp_name);
+	text = text_of(path, 4096);
+	ASSERT_NE(NULL, text);
+	tail = strstr(text, "size:\t");
+	ASSERT_NE(NULL, tail);
+	EXPECT_STREQ(expected, tail);
+	munmap(map, self->size);
+	free(text);
+}
+
+/* Passes when the name's line is missing until there is a name. */
+TEST_F(buffer, fdinfo_without_a_name)
+{
+	char path[48], expected[160];
+	char *text, *tail;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->fd);
+	snprintf(expected, sizeof(expected), "size:\t%zu\ncount:\t1\nexp_name:\t%s\n",
+		 self->size, self->from->exp_name);
+	text = text_of(path, 4096);
+	ASSERT_NE(NULL, text);
+	tail = strstr(text, "size:\t");
+	ASSERT_NE(NULL, tail);
+	EXPECT_STREQ(expected, tail);
+	free(text);
+}
+
+/* Passes when sysfs has the buffer while it lives. */
+TEST_F(buffer, sysfs_statistics)
+{
+	char path[96], expected[64];
+	char *text;
+
+	if (access("/sys/kernel/dmabuf/buffers", F_OK))
+		SKIP(return, "no statistics: needs CONFIG_DMABUF_SYSFS_STATS");
+	snprintf(path, sizeof(path), "/sys/kernel/dmabuf/buffers/%lu/size", self->ino);
+	snprintf(expected, sizeof(expected), "%zu\n", self->size);
+	text = text_of(path, 4096);
+	ASSERT_NE(NULL, text);
+	EXPECT_STREQ(expected, text);
+	free(text);
+	snprintf(path, sizeof(path), "/sys/kernel/dmabuf/buffers/%lu/exporter_name",
+		 self->ino);
+	snprintf(expected, sizeof(expected), "%s\n", self->from->exp_name);
+	text = text_of(path, 4096);
+	ASSERT_NE(NULL, text);
+	EXPECT_STREQ(expected, text);
+	free(text);
+	close_buffer();
+	EXPECT_EQ(-1, access(path, F_OK));
+	EXPECT_EQ(ENOENT, errno);
+}
+
+TEST_HARNESS_MAIN

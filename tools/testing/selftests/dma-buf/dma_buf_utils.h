@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the dma-buf tests share: one fixture, a buffer of each exporter in turn;
+ * calls named x(), which must succeed, beside err_x(errno, ...), which must
+ * fail in just that way; threads that block; the strict reader of bufinfo.
+ */
+#ifndef DMA_BUF_UTILS_H
+#define DMA_BUF_UTILS_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/poll.h>
+#include <sys/resource.h>
+
+#include "dma_buf_user.h"
+#include "../kselftest_harness.h"
+
+/*
+ * Where this implementation of the core means to differ from that of Linux
+ * 6.12.  The runner says DMA_BUF_STOCK=1 on the latter, and the cases below
+ * are skipped there; every other case must pass on both.
+ */
+enum difference {
+	POLL_WAKES_PER_FENCE,
+	POLL_REPEATS_EDGES,
+	POLL_PINS_FILE,
+};
+
+static const struct {
+	const char *name, *stock, *ours;
+} differences[] = {
+	[POLL_WAKES_PER_FENCE] = {
+		"poll wakes per fence",
+		"a blocked poller wakes for each fence that signals",
+		"a blocked poller wakes once, when the buffer is ready",
+	},
+	[POLL_REPEATS_EDGES] = {
+		"poll repeats edges",
+		"asking a ready buffer wakes its pollers: EPOLLET reports for ever",
+		"EPOLLET reports a buffer that became ready once",
+	},
+	[POLL_PINS_FILE] = {
+		"poll pins the file",
+		"a polled buffer lives until its fence signals",
+		"a polled buffer dies with its last reference",
+	},
+};
+
+/* What the running kernel does instead, or NULL where it does as ours does. */
+static inline const char *stock_only(enum difference which)
+{
+	const char *stock = getenv("DMA_BUF_STOCK");
+
+	if (!stock || strcmp(stock, "1"))
+		return NULL;
+	return differences[which].stock;
+}
+
+#define SKIP_DESIGN "design difference: %s"
+#define SKIP_FENCES "no " SW_SYNC_PATH ": needs CONFIG_SW_SYNC, debugfs mounted"
+#define SKIP_BUFINFO "no " BUFINFO_PATH ": needs CONFIG_DEBUG_FS, debugfs mounted"
+
+/* A call that yields a value (an fd, a count) and must not fail. */
+#define must(call) ({							\
+	long must_ret = (call);						\
+	ASSERT_LE(0, must_ret)						\
+		TH_LOG("%s: %s", #call, strerror(-must_ret));		\
+	must_ret;							\
+})
+
+#define sync_cpu(fd, flags) ASSERT_EQ(0, sys_sync_cpu(fd, flags))
+#define err_sync_cpu(error, fd, flags) \
+	ASSERT_EQ(-(error), sys_sync_cpu(fd, flags))
+
+#define set_name(fd, name) ASSERT_EQ(0, sys_set_name(fd, name))
+#define err_set_name(error, fd, name) ASSERT_EQ(-(error), sys_set_name(fd, name))
+
+#define export_fence(fd, flags) ((int)must(sys_export_fence(fd, flags)))
+#define err_export_fence(error, fd, flags) \
+	ASSERT_EQ(-(error), sys_export_fence(fd, flags))
+
+#define import_fence(fd, flags, sync_fd) \
+	ASSERT_EQ(0, sys_import_fence(fd, flags, sync_fd))
+#define err_import_fence(error, fd, flags, sync_fd) \
+	ASSERT_EQ(-(error), sys_import_fence(fd, flags, sync_fd))
+
+#define raw_ioctl(fd, request, arg) ASSERT_EQ(0, sys_ioctl(fd, request, arg))
+#define err_raw_ioctl(error, fd, request, arg) \
+	ASSERT_EQ(-(error), sys_ioctl(fd, request, arg))
+
+#define timeline() ((int)must(sys_timeline()))
+#define fence(line, value) ((int)must(sys_fence(line, value)))
+#define add_fence(fd, flags, line, value) \
+	ASSERT_EQ(0, sys_add_fence(fd, flags, line, value))
+#define advance(line, steps) ASSERT_EQ(0, sys_advance(line, steps))
+
+/* The buffer mapped as a whole, to write and to read. */
+static inline void *sys_map(int fd, size_t size)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+}
+
+#define map_buffer(fd, size) ({						\
+	void *map_ret = sys_map(fd, size);				\
+	ASSERT_NE(MAP_FAILED, map_ret);					\
+	(unsigned char *)map_ret;					\
+})
+
+#define err_mmap(error, size, prot, flags, fd, offset) ({		\
+	ASSERT_EQ(MAP_FAILED, mmap(NULL, size, prot, flags, fd, offset)); \
+	ASSERT_EQ(error, errno);					\
+})
+
+/* What poll() says of @events now, without waiting. */
+static inline int sys_ready(int fd, short events)
+{
+	struct pollfd pfd = { .fd = fd, .events = events };
+	int ret = or_errno(poll(&pfd, 1, 0));
+
+	return ret < 0 ? ret : pfd.revents;
+}
+
+#define ready(expected, fd, events) ASSERT_EQ(expected, sys_ready(fd, events))
+
+/* Is the buffer with this inode number alive, by bufinfo? */
+static inline bool listed(unsigned long ino)
+{
+	char *text = text_of(BUFINFO_PATH, 65536);
+	char field[32];
+	bool found;
+
+	snprintf(field, sizeof(field), "\t%08lu\t", ino);
+	found = text && strstr(text, field);
+	free(text);
+	return found;
+}
+
+static inline bool unlisted_soon(unsigned long ino)
+{
+	int tries;
+
+	for (tries = 0; tries < 300; tries++) {
+		if (!listed(ino))
+			return true;
+		sleep_ms(10);
+	}
+	return false;
+}
+
+/* The fixture of every file: a buffer, and nothing left of it afterwards */
+
+#define BUFFER_PAGES 16
+
+FIXTURE(buffer)
+{
+	const struct exporter *from;
+	size_t page, size;
+	long objects;	/* alive before, or -errno without debugfs */
+	int timeline;	/* the fences of a device, or -errno */
+	int dev, fd;
+	unsigned long ino;
+};
+
+FIXTURE_VARIANT(buffer)
+{
+	const struct exporter *from;
+};
+
+FIXTURE_VARIANT_ADD(buffer, heap) { .from = &heap_exporter };
+FIXTURE_VARIANT_ADD(buffer, udmabuf) { .from = &udmabuf_exporter };
+FIXTURE_VARIANT_ADD(buffer, vgem) { .from = &vgem_exporter };
+
+FIXTURE_SETUP(buffer)
+{
+	self->from = variant->from;
+	self->page = getpagesize();
+	self->size = BUFFER_PAGES * self->page;
+	self->dev = self->from->open();
+	if (self->dev < 0)
+		SKIP(return, "no such exporter: needs %s", self->from->config);
+	self->objects = sys_objects();
+	self->timeline = sys_timeline();
+	self->fd = must(self->from->alloc(self->dev, self->size, true));
+	self->ino = inode_of(self->fd);
+}
+
+/* Closing the timeline ends every fence that is still pending. */
+FIXTURE_TEARDOWN(buffer)
+{
+	if (self->timeline >= 0)
+		close(self->timeline);
+	if (self->fd >= 0)
+		close(self->fd);
+	close(self->dev);
+	if (self->objects >= 0)
+		EXPECT_TRUE(objects_settle(self->objects));
+}
+
+/* The last fd of the fixture's buffer, closed before the teardown. */
+#define close_buffer() ({						\
+	ASSERT_EQ(0, close(self->fd));					\
+	self->fd = -1;							\
+})
+
+/* Threads that call something which may block */
+
+struct worker {
+	int (*call)(struct worker *worker);
+	int fd;
+	__u64 arg;
+	pthread_t thread;
+	atomic_int tid;
+	atomic_bool done;
+	int ret;
+	long sleeps;	/* how often the call gave up the CPU to wait */
+};
+
+static inline void *worker_run(void *data)
+{
+	struct worker *worker = data;
+	struct rusage before, after;
+
+	getrusage(RUSAGE_THREAD, &before);
+	worker->tid = gettid();
+	worker->ret = worker->call(worker);
+	getrusage(RUSAGE_THREAD, &after);
+	worker->sleeps = after.ru_nvcsw - before.ru_nvcsw;
+	worker->done = true;
+	return NULL;
+}
+
+static inline int worker_begin(struct worker *worker)
+{
+	return pthread_create(&worker->thread, NULL, worker_run, worker);
+}
+
+#define worker_start(worker) ASSERT_EQ(0, worker_begin(worker))
+
+static inline bool worker_done(struct worker *worker)
+{
+	return worker->done;
+}
+
+static inline int worker_join(struct worker *worker)
+{
+	pthread_join(worker->thread, NULL);
+	return worker->ret;
+}
+
+/* The letter that proc shows: R, S, D and so on. */
+static inline char task_state(pid_t tid)
+{
+	char path[48], state = '?';
+	char *text, *end;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	text = text_of(path, 4096);
+	end = text ? strrchr(text, ')') : NULL;
+	if (end && end[1])
+		state = end[2];
+	free(text);
+	return state;
+}
+
+/* Wait until the worker sleeps in its call, or has come back from it. */
+static inline bool worker_blocks(struct worker *worker)
+{
+	int tries, asleep = 0;
+
+	for (tries = 0; tries < 2000 && asleep < 3; tries++) {
+		if (worker->done)
+			return false;
+		if (worker->tid && task_state(worker->tid) == 'S')
+			asleep++;
+		else
+			asleep = 0;
+		sleep_ms(2);
+	}
+	return asleep == 3 && !worker->done;
+}
+
+static inline int call_poll(struct worker *worker)
+{
+	struct pollfd pfd = { .fd = worker->fd, .events = worker->arg };
+	int ret = or_errno(poll(&pfd, 1, 20000));
+
+	return ret <= 0 ? ret : pfd.revents;
+}
+
+static inline int call_sync_cpu(struct worker *worker)
+{
+	return sys_sync_cpu(worker->fd, worker->arg);
+}
+
+/* bufinfo, read so strictly that any other byte is an error */
+
+#define BUFINFO_MAX 1024
+#define BUFINFO_HEADER "\nDma-buf Objects:\n" \
+	"size    \tflags   \tmode    \tcount   \texp_name\tino     \tname\n"
+
+struct bufinfo_row {
+	size_t size;
+	unsigned int flags, mode;
+	long count;
+	unsigned long ino;
+	char exp_name[64], name[64];
+	int pending, signalled, devices;
+	char fence[128], device[64];	/* the last of them */
+};
+
+struct bufinfo {
+	int rows;
+	struct bufinfo_row row[BUFINFO_MAX];
+};
+
+/* Step over @expected, or stay and say so. */
+static inline bool text_skip(const char **text, const char *expected)
+{
+	size_t len = strlen(expected);
+
+	if (strncmp(*text, expected, len))
+		return false;
+	*text += len;
+	return true;
+}
+
+/* Copy the next line without its end to @line, and step over it. */
+static inline bool text_line(const char **text, char *line, size_t size)
+{
+	size_t len = strcspn(*text, "\n");
+
+	if ((*text)[len] != '\n' || len >= size)
+		return false;
+	memcpy(line, *text, len);
+	line[len] = '\0';
+	*text += len + 1;
+	return true;
+}
+
+static inline bool bufinfo_columns(const char **text, struct bufinfo_row *row)
+{
+	char line[256], again[256];
+
+	if (!text_line(text, line, sizeof(line)))
+		return false;
+	if (sscanf(line, "%zu\t%x\t%x\t%ld\t%63[^\t]\t%lu\t%63[^\t]", &row->size,
+		   &row->flags, &row->mode, &row->count, row->exp_name,
+		   &row->ino, row->name) < 6)
+		return false;
+	snprintf(again, sizeof(again), "%08zu\t%08x\t%08x\t%08ld\t%s\t%08lu\t%s",
+		 row->size, row->flags, row->mode, row->count, row->exp_name,
+		 row->ino, row->name);
+	return !strcmp(line, again);
+}
+
+/* "USAGE fence:DRIVER TIMELINE seq N [un]signalled", each behind a tab */
+static inline bool bufinfo_fences(const char **text, struct bufinfo_row *row)
+{
+	char usage[16], driver[32], line[128], state[16];
+	unsigned long long seqno;
+
+	while (strncmp(*text, "\tAttached", 9)) {
+		if (!text_skip(text, "\t") ||
+		    !text_line(text, row->fence, sizeof(row->fence)) ||
+		    sscanf(row->fence, "%15s fence:%31s %127s seq %llu %15s",
+			   usage, driver, line, &seqno, state) != 5)
+			return false;
+		if (!strcmp(state, "signalled"))
+			row->signalled++;
+		else if (!strcmp(state, "unsignalled"))
+			row->pending++;
+		else
+			return false;
+	}
+	return true;
+}
+
+static inline bool bufinfo_devices(const char **text, struct bufinfo_row *row)
+{
+	char total[64];
+
+	if (!text_skip(text, "\tAttached Devices:\n"))
+		return false;
+	while (text_skip(text, "\t")) {
+		if (!text_line(text, row->device, sizeof(row->device)))
+			return false;
+		row->devices++;
+	}
+	snprintf(total, sizeof(total), "Total %d devices attached\n\n",
+		 row->devices);
+	return text_skip(text, total);
+}
+
+/* NULL when all of @text is a listing, else where it stops being one. */
+static inline const char *bufinfo_parse(const char *text, struct bufinfo *info)
+{
+	struct bufinfo_row *row;
+	size_t bytes = 0;
+	char total[64];
+
+	memset(info, 0, sizeof(*info));
+	if (!text_skip(&text, BUFINFO_HEADER))
+		return text;
+	while (*text != '\n' && info->rows < BUFINFO_MAX) {
+		row = &info->row[info->rows++];
+		if (!bufinfo_columns(&text, row) ||
+		    !bufinfo_fences(&text, row) || !bufinfo_devices(&text, row))
+			return text;
+		bytes += row->size;
+	}
+	snprintf(total, sizeof(total), "\nTotal %d objects, %zu bytes\n",
+		 info->rows, bytes);
+	return text_skip(&text, total) && !*text ? NULL : text;
+}
+
+/* The one row with this inode number; NULL without it, or with two of them. */
+static inline struct bufinfo_row *bufinfo_row(struct bufinfo *info,
+					      unsigned long ino)
+{
+	struct bufinfo_row *found = NULL;
+	int i;
+
+	for (i = 0; i < info->rows; i++) {
+		if (info->row[i].ino != ino)
+			continue;
+		if (found)
+			return NULL;
+		found = &info->row[i];
+	}
+	return found;
+}
+
+/* Read the listing @step bytes at a time into @info. */
+#define read_bufinfo(info, step) ({					\
+	char *bufinfo_text = text_of(BUFINFO_PATH, step);		\
+	const char *bufinfo_bad;					\
+									\
+	ASSERT_NE(NULL, bufinfo_text);					\
+	bufinfo_bad = bufinfo_parse(bufinfo_text, info);		\
+	ASSERT_EQ(NULL, bufinfo_bad)					\
+		TH_LOG("not a listing from here on: %s", bufinfo_bad);	\
+	free(bufinfo_text);						\
+})
+
+#endif /* DMA_BUF_UTILS_H */

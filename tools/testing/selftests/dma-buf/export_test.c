@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The file descriptor of a buffer: what it is, what it refuses, how it is
+ * shared and when the buffer ends.
+ */
+#include <sys/inotify.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
+
+#include "dma_buf_utils.h"
+
+/* Passes when a buffer is no stream: neither read nor written as a file. */
+TEST_F(buffer, no_read_no_write)
+{
+	char byte = 0;
+
+	ASSERT_EQ(-1, read(self->fd, &byte, 1));
+	EXPECT_EQ(EINVAL, errno);
+	ASSERT_EQ(-1, write(self->fd, &byte, 1));
+	EXPECT_EQ(EINVAL, errno);
+	ASSERT_EQ(-1, pread(self->fd, &byte, 1, 0));
+	EXPECT_EQ(ESPIPE, errno);
+	ASSERT_EQ(-1, pwrite(self->fd, &byte, 1, 0));
+	EXPECT_EQ(ESPIPE, errno);
+}
+
+/* Passes when nobody can change the size of a buffer. */
+TEST_F(buffer, no_resize)
+{
+	struct stat st;
+
+	ASSERT_EQ(-1, ftruncate(self->fd, self->page));
+	EXPECT_EQ(EINVAL, errno);
+	ASSERT_EQ(-1, fallocate(self->fd, 0, 0, 2 * self->size));
+	EXPECT_EQ(ENODEV, errno);
+	ASSERT_EQ(0, fstat(self->fd, &st));
+	EXPECT_EQ(self->size, st.st_size);
+}
+
+/* Passes when lseek() tells the size, rewinds, and does nothing else. */
+TEST_F(buffer, lseek_tells_the_size)
+{
+	static const struct {
+		off_t offset;
+		int whence;
+	} refused[] = {
+		{ 1, SEEK_END }, { -1, SEEK_END }, { 1, SEEK_SET },
+		{ -1, SEEK_SET }, { 4096, SEEK_SET }, { 0, SEEK_CUR },
+		{ 1, SEEK_CUR }, { 0, SEEK_DATA }, { 0, SEEK_HOLE },
+		{ 0, 5 }, { 0, 77 },
+	};
+	unsigned int i;
+
+	EXPECT_EQ(self->size, lseek(self->fd, 0, SEEK_END));
+	EXPECT_EQ(0, lseek(self->fd, 0, SEEK_SET));
+	for (i = 0; i < ARRAY_SIZE(refused); i++) {
+		errno = 0;
+		ASSERT_EQ(-1, lseek(self->fd, refused[i].offset, refused[i].whence));
+		ASSERT_EQ(EINVAL, errno)
+			TH_LOG("row %u", i);
+	}
+	EXPECT_EQ(self->size, lseek(self->fd, 0, SEEK_END));
+}
+
+/* Passes when stat knows the size and statfs the file system. */
+TEST_F(buffer, stat_tells_the_size)
+{
+	struct statfs fs;
+	struct stat st;
+
+	ASSERT_EQ(0, fstat(self->fd, &st));
+	EXPECT_EQ(self->size, st.st_size);
+	EXPECT_EQ(self->size / 512, st.st_blocks);
+	EXPECT_EQ(0600, st.st_mode);
+	ASSERT_EQ(0, fstatfs(self->fd, &fs));
+	EXPECT_EQ(DMA_BUF_MAGIC, fs.f_type);
+}
+
+/* Passes when no two of many live buffers, and no dead one, share a number. */
+TEST_F(buffer, inode_numbers_are_unique)
+{
+	unsigned long ino[96] = {};
+	int fd[64], i, j;
+
+	for (i = 0; i < 64; i++) {
+		fd[i] = must(self->from->alloc(self->dev, self->page, true));
+		ino[i] = inode_of(fd[i]);
+	}
+	for (i = 0; i < 64; i++)
+		close(fd[i]);
+	for (i = 64; i < 96; i++) {
+		fd[0] = must(self->from->alloc(self->dev, self->page, true));
+		ino[i] = inode_of(fd[0]);
+		close(fd[0]);
+	}
+	for (i = 0; i < 96; i++) {
+		ASSERT_NE(0, ino[i]);
+		ASSERT_NE(self->ino, ino[i]);
+		for (j = 0; j < i; j++)
+			ASSERT_NE(ino[j], ino[i]);
+	}
+}
+
+/* Passes when the flags that the creator asked for are on the fd. */
+TEST_F(buffer, descriptor_flags)
+{
+	int plain = must(self->from->alloc(self->dev, self->page, false));
+
+	EXPECT_EQ(FD_CLOEXEC, fcntl(self->fd, F_GETFD));
+	EXPECT_EQ(0, fcntl(plain, F_GETFD));
+	EXPECT_EQ(O_RDWR, fcntl(plain, F_GETFL));
+	EXPECT_EQ(O_RDWR, fcntl(self->fd, F_GETFL));
+	close(plain);
+}
+
+/* Passes when vgem's read-only export can be mapped to read only. */
+TEST_F(buffer, read_only_export)
+{
+	int ro;
+
+	if (self->from != &vgem_exporter)
+		SKIP(return, "%s has no read-only buffers", self->from->exp_name);
+	ro = must(vgem_alloc_flags(self->dev, self->page, DRM_CLOEXEC));
+	EXPECT_EQ(O_RDONLY, fcntl(ro, F_GETFL));
+	err_mmap(EACCES, self->page, PROT_WRITE, MAP_SHARED, ro, 0);
+	close(ro);
+}
+
+/* Passes when an importer that exports the buffer again hands out the same. */
+TEST_F(buffer, exported_again)
+{
+	int dev = vgem_open(), again;
+	__u32 handle;
+
+	if (dev < 0)
+		SKIP(return, "no importer: needs %s", vgem_exporter.config);
+	ASSERT_EQ(0, vgem_import(dev, self->fd, &handle));
+	again = must(vgem_export(dev, handle, DRM_RDWR | DRM_CLOEXEC));
+	EXPECT_NE(self->fd, again);
+	EXPECT_EQ(self->ino, inode_of(again));
+	EXPECT_EQ(self->size, lseek(again, 0, SEEK_END));
+	close(again);
+	ASSERT_EQ(0, vgem_close_handle(dev, handle));
+	close(dev);
+}
+
+/* Passes when /proc/self/fd does not open the buffer a second time. */
+TEST_F(buffer, no_second_open)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
+	ASSERT_EQ(-1, open(path, O_RDWR));
+	EXPECT_EQ(ENXIO, errno);
+	ASSERT_EQ(-1, open(path, O_RDONLY));
+	EXPECT_EQ(ENXIO, errno);
+}
+
+/* Passes when the buffer lives as long as one of two descriptors. */
+TEST_F(buffer, dup_keeps_it_alive)
+{
+	int copy = must(or_errno(dup(self->fd)));
+
+	EXPECT_EQ(self->ino, inode_of(copy));
+	close_buffer();
+	EXPECT_EQ(self->size, lseek(copy, 0, SEEK_END));
+	if (self->objects >= 0)
+		EXPECT_TRUE(listed(self->ino));
+	close(copy);
+	if (self->objects >= 0)
+		EXPECT_FALSE(listed(self->ino));
+}
+
+/* Passes when the last close frees the buffer at once. */
+TEST_F(buffer, last_close_frees)
+{
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	EXPECT_EQ(self->objects + 1, sys_objects());
+	EXPECT_TRUE(listed(self->ino));
+	close_buffer();
+	EXPECT_FALSE(listed(self->ino));
+	EXPECT_EQ(self->objects, sys_objects());
+}
+
+/* Passes when a mapping outlives the fd and ends the buffer when it goes. */
+TEST_F(buffer, mapping_outlives_fd)
+{
+	unsigned char *map = map_buffer(self->fd, self->size);
+
+	close_buffer();
+	memset(map, 0x5a, self->size);
+	EXPECT_EQ(0x5a, map[self->size - 1]);
+	if (self->objects >= 0)
+		EXPECT_TRUE(listed(self->ino));
+	ASSERT_EQ(0, munmap(map, self->size));
+	if (self->objects >= 0)
+		EXPECT_FALSE(listed(self->ino));
+}
+
+/* Passes when half of an unmapped mapping still holds the buffer. */
+TEST_F(buffer, split_mapping_outlives_fd)
+{
+	unsigned char *map = map_buffer(self->fd, self->size);
+
+	close_buffer();
+	ASSERT_EQ(0, munmap(map, self->size / 2));
+	map[self->size / 2] = 7;
+	EXPECT_EQ(7, map[self->size / 2]);
+	if (self->objects >= 0)
+		EXPECT_TRUE(listed(self->ino));
+	ASSERT_EQ(0, munmap(map + self->size / 2, self->size / 2));
+	if (self->objects >= 0)
+		EXPECT_FALSE(listed(self->ino));
+}
+
+/* Write @byte through a mapping of its own, as another process would. */
+static int write_first_byte(int fd, size_t size, unsigned char byte)
+{
+	unsigned char *map = sys_map(fd, size);
+
+	if (map == MAP_FAILED)
+		return 1;
+	map[0] = byte;
+	return munmap(map, size) ? 2 : 0;
+}
+
+/* Passes when a child uses the inherited fd and its exit frees nothing. */
+TEST_F(buffer, fork_shares)
+{
+	unsigned char *map = map_buffer(self->fd, self->size);
+	int status;
+	pid_t child;
+
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child)
+		_exit(write_first_byte(self->fd, self->size, 0xc3));
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0xc3, map[0]);
+	munmap(map, self->size);
+}
+
+static int receive_and_write(int socket, size_t size)
+{
+	int fd = sys_receive_fd(socket);
+
+	return fd < 0 ? 3 : write_first_byte(fd, size, 0x96);
+}
+
+/* Passes when a process that got the fd over a socket shares the pages. */
+TEST_F(buffer, scm_rights_shares)
+{
+	int pair[2], status;
+	unsigned char *map;
+	pid_t child;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+		SKIP(return, "no UNIX sockets: needs CONFIG_UNIX");
+	map = map_buffer(self->fd, self->size);
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		close(self->fd);
+		munmap(map, self->size);
+		_exit(receive_and_write(pair[1], self->size));
+	}
+	ASSERT_EQ(0, sys_send_fd(pair[0], self->fd));
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0x96, map[0]);
+	munmap(map, self->size);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* Passes when a buffer that only a socket holds lives until that is closed. */
+TEST_F(buffer, fd_in_flight_keeps_it_alive)
+{
+	int pair[2];
+
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+		SKIP(return, "no UNIX sockets: needs CONFIG_UNIX");
+	ASSERT_EQ(0, sys_send_fd(pair[0], self->fd));
+	close_buffer();
+	EXPECT_TRUE(listed(self->ino));
+	close(pair[0]);
+	close(pair[1]);
+	EXPECT_TRUE(unlisted_soon(self->ino));
+}
+
+/* Passes when a path fd neither keeps the buffer alive nor trips over its end. */
+TEST_F(buffer, path_fd_does_not_pin)
+{
+	char path[48], target[80] = "";
+	int path_fd;
+
+	set_name(self->fd, "pinned");
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
+	path_fd = must(or_errno(open(path, O_PATH | O_CLOEXEC)));
+	close_buffer();
+	if (self->objects >= 0)
+		EXPECT_FALSE(listed(self->ino));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
+	ASSERT_LT(0, readlink(path, target, sizeof(target) - 1));
+	EXPECT_EQ(0, strncmp(target, "/dmabuf:", 8))
+		TH_LOG("%s", target);
+	close(path_fd);
+}
+
+/* Passes when a watch on the inode does not keep the buffer alive either. */
+TEST_F(buffer, watch_does_not_pin)
+{
+	int notify = inotify_init1(IN_CLOEXEC);
+	char path[48];
+
+	if (notify < 0)
+		SKIP(return, "no inotify: needs CONFIG_INOTIFY_USER");
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
+	must(or_errno(inotify_add_watch(notify, path, IN_CLOSE)));
+	close_buffer();
+	if (self->objects >= 0)
+		EXPECT_FALSE(listed(self->ino));
+	close(notify);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Programs that mean no good: random requests, descriptors that vanish in the
+ * middle of a call, tables that are full.  The kernel answers and goes on.
+ */
+#include <limits.h>
+
+#include "dma_buf_utils.h"
+
+#define RW DMA_BUF_SYNC_RW
+
+/* Always the same sequence: a failure can be run again. */
+static __u32 next_random(__u32 *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 17;
+	*state ^= *state << 5;
+	return *state;
+}
+
+static bool known_request(__u32 request)
+{
+	switch (request) {
+	case DMA_BUF_IOCTL_SYNC:
+	case DMA_BUF_SET_NAME_A:
+	case (__u32)DMA_BUF_SET_NAME_B:
+	case DMA_BUF_IOCTL_EXPORT_SYNC_FILE:
+	case DMA_BUF_IOCTL_IMPORT_SYNC_FILE:
+		return true;
+	}
+	return false;
+}
+
+/* Passes when every number but five is -ENOTTY, whatever it points to. */
+TEST_F(buffer, random_request_numbers)
+{
+	__u32 state = 0x2545f491, request, payload[64];
+	unsigned int i, j;
+
+	for (i = 0; i < 20000; i++) {
+		for (j = 0; j < ARRAY_SIZE(payload); j++)
+			payload[j] = next_random(&state);
+		/* Types in use elsewhere are not the buffer's to answer. */
+		request = next_random(&state) & ~0xff00U;
+		request |= (i % 2 ? 'b' : 'c') << 8;
+		if (known_request(request))
+			continue;
+		ASSERT_EQ(-ENOTTY, sys_ioctl(self->fd, request, payload))
+			TH_LOG("round %u, request %#x", i, request);
+	}
+	for (i = 0; i < 0x4000; i++) {
+		request = i << 16 | 'b' << 8 | (i & 7);
+		if (known_request(request))
+			continue;
+		ASSERT_EQ(-ENOTTY, sys_ioctl(self->fd, request, payload));
+	}
+}
+
+/* Passes when random arguments of the known requests succeed or are refused. */
+TEST_F(buffer, random_payloads)
+{
+	static const __u32 requests[] = {
+		DMA_BUF_IOCTL_SYNC, DMA_BUF_SET_NAME_A, DMA_BUF_SET_NAME_B,
+		DMA_BUF_IOCTL_EXPORT_SYNC_FILE, DMA_BUF_IOCTL_IMPORT_SYNC_FILE,
+	};
+	struct dma_buf_export_sync_file *answer;
+	__u32 state = 0x9e3779b9, payload[16], request;
+	unsigned int i, j;
+	int ret;
+
+	answer = (void *)payload;
+	for (i = 0; i < 20000; i++) {
+		for (j = 0; j < ARRAY_SIZE(payload); j++)
+			payload[j] = next_random(&state);
+		/* Half of the flags are small, so that some of them are right. */
+		if (i % 2)
+			payload[0] &= 7;
+		if (i % 4 > 1)
+			payload[1] = 0;
+		request = requests[next_random(&state) % ARRAY_SIZE(requests)];
+		ret = sys_ioctl(self->fd, request, payload);
+		ASSERT_TRUE(ret == 0 || ret == -EINVAL)
+			TH_LOG("round %u, request %#x: %d", i, request, ret);
+		if (!ret && request == DMA_BUF_IOCTL_EXPORT_SYNC_FILE)
+			ASSERT_EQ(0, close(answer->fd));
+	}
+	ready(POLLIN | POLLOUT, self->fd, POLLIN | POLLOUT);
+	EXPECT_EQ(self->size, lseek(self->fd, 0, SEEK_END));
+}
+
+/* Passes when arguments in places without memory are -EFAULT. */
+TEST_F(buffer, wild_pointers)
+{
+	static const long wild[] = { 0, 1, 8, 4095, -1, -8, -4096, LONG_MIN };
+	unsigned int i;
+	void *at;
+
+	for (i = 0; i < ARRAY_SIZE(wild); i++) {
+		at = (void *)wild[i];
+		err_raw_ioctl(EFAULT, self->fd, DMA_BUF_IOCTL_SYNC, at);
+		err_raw_ioctl(EFAULT, self->fd, DMA_BUF_SET_NAME_A, at);
+		err_raw_ioctl(EFAULT, self->fd, DMA_BUF_SET_NAME_B, at);
+		err_raw_ioctl(EFAULT, self->fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, at);
+		err_raw_ioctl(EFAULT, self->fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, at);
+	}
+}
+
+/* One descriptor number that another thread closes and makes again. */
+static atomic_bool vanishing;
+
+static int close_and_make(struct worker *worker)
+{
+	int slot = worker->arg;
+
+	while (vanishing) {
+		close(slot);
+		if (dup2(worker->fd, slot) != slot)
+			return -errno;
+	}
+	return 0;
+}
+
+/* Every call on a buffer's fd that comes back by itself; 0 or -errno. */
+static int any_call(int fd, unsigned int which, size_t size)
+{
+	char path[48];
+	void *map;
+	int ret;
+
+	switch (which % 8) {
+	case 0:
+		return sys_sync_cpu(fd, RW);
+	case 1:
+		return sys_set_name(fd, "vanishing");
+	case 2:
+		ret = sys_export_fence(fd, RW);
+		return ret < 0 ? ret : close(ret);
+	case 3:
+		map = sys_map(fd, size);
+		return map == MAP_FAILED ? -errno : munmap(map, size);
+	case 4:
+		return lseek(fd, 0, SEEK_END) == -1 ? -errno : 0;
+	case 5:
+		ret = sys_ready(fd, POLLIN);
+		return ret == POLLNVAL ? -EBADF : ret != POLLIN;
+	case 6:
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+		free(text_of(path, 4096));
+		return 0;
+	default:
+		return inode_of(fd) ? 0 : -errno;
+	}
+}
+
+/* Passes when each call either works or finds no descriptor. */
+TEST_F(buffer, closed_during_each_call)
+{
+	struct worker worker = { .call = close_and_make };
+	unsigned int i, worked = 0;
+	int ret;
+
+	/* A number that nothing else in this process is given meanwhile. */
+	worker.arg = must(or_errno(fcntl(self->fd, F_DUPFD, 200)));
+	worker.fd = self->fd;
+	vanishing = true;
+	worker_start(&worker);
+	for (i = 0; i < 16000; i++) {
+		ret = any_call(worker.arg, i, self->size);
+		ASSERT_TRUE(ret == 0 || ret == -EBADF)
+			TH_LOG("call %u: %d", i % 8, ret);
+		worked += !ret;
+	}
+	vanishing = false;
+	ASSERT_EQ(0, worker_join(&worker));
+	EXPECT_LT(0, worked);
+	close(worker.arg);
+}
+
+/* Passes when the last reference may go in the middle of each call. */
+TEST_F(buffer, last_close_during_each_call)
+{
+	struct worker worker = { .call = close_and_make, .arg = 200 };
+	unsigned int i;
+	int ret, fd;
+
+	worker.fd = must(or_errno(open("/dev/null", O_RDWR | O_CLOEXEC)));
+	for (i = 0; i < 400; i++) {
+		fd = must(self->from->alloc(self->dev, self->size, true));
+		ASSERT_EQ(200, dup2(fd, 200));
+		close(fd);
+		vanishing = true;
+		worker_start(&worker);
+		ret = any_call(200, i % 2, self->size);
+		EXPECT_TRUE(ret == 0 || ret == -EBADF || ret == -ENOTTY);
+		any_call(200, 2 + i % 3, self->size);
+		any_call(200, 5 + i % 3, self->size);
+		vanishing = false;
+		ASSERT_EQ(0, worker_join(&worker));
+		close(200);
+	}
+	close(worker.fd);
+}
+
+static int set_fd_limit(rlim_t limit)
+{
+	struct rlimit all;
+
+	if (getrlimit(RLIMIT_NOFILE, &all))
+		return -errno;
+	all.rlim_cur = limit;
+	return or_errno(setrlimit(RLIMIT_NOFILE, &all));
+}
+
+/* Passes when an export without a free descriptor leaves no buffer behind. */
+TEST_F(buffer, export_into_full_table)
+{
+	int lowest, spare, fd, failed = 0;
+	struct rlimit old;
+
+	lowest = must(or_errno(dup(self->fd)));
+	close(lowest);
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
+	for (spare = 0; spare < 5; spare++) {
+		ASSERT_EQ(0, set_fd_limit(lowest + spare));
+		fd = self->from->alloc(self->dev, self->size, true);
+		ASSERT_EQ(0, set_fd_limit(old.rlim_cur));
+		if (fd < 0) {
+			failed++;
+			EXPECT_EQ(-EMFILE, fd);
+			if (self->objects >= 0)
+				EXPECT_EQ(self->objects + 1, sys_objects());
+		} else {
+			close(fd);
+		}
+	}
+	EXPECT_LE(1, failed);
+	EXPECT_GT(5, failed);
+}
+
+/* Passes when full tables of buffers and fences empty again completely. */
+TEST_F(buffer, fill_the_table)
+{
+	int fd[128], count, i;
+	struct rlimit old;
+
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
+	ASSERT_EQ(0, set_fd_limit(100));
+	for (count = 0; count < 128; count++) {
+		if (count % 2)
+			fd[count] = self->from->alloc(self->dev, self->page, true);
+		else
+			fd[count] = sys_export_fence(self->fd, RW);
+		if (fd[count] < 0)
+			break;
+	}
+	ASSERT_EQ(0, set_fd_limit(old.rlim_cur));
+	ASSERT_LT(40, count);
+	ASSERT_GT(100, count);
+	EXPECT_EQ(-EMFILE, fd[count]);
+	for (i = 0; i < count; i++)
+		close(fd[i]);
+	if (self->objects >= 0)
+		EXPECT_EQ(self->objects + 1, sys_objects());
+}
+
+/* Passes when the death of a process gives back all it had in use. */
+TEST_F(buffer, killed_in_use)
+{
+	int status;
+	pid_t child;
+
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		map_buffer(self->fd, self->size)[0] = 1;
+		self->from->alloc(self->dev, self->size, true);
+		sys_sync_cpu(self->fd, RW);
+		pause();
+	}
+	sleep_ms(50);
+	ASSERT_EQ(0, kill(child, SIGKILL));
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	if (self->objects >= 0)
+		EXPECT_TRUE(objects_settle(self->objects + 1));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* DMA_BUF_SET_NAME: what a name may be and every place that shows it. */
+#include "dma_buf_utils.h"
+
+#define LONGEST "0123456789abcdef0123456789abcde"
+#define SHORTER "short"
+
+/* The name by /proc/self/fd/N, behind "/dmabuf:". */
+static const char *name_by_link(int fd)
+{
+	static char target[80];
+	char path[48];
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	len = readlink(path, target, sizeof(target) - 1);
+	if (len < 8 || strncmp(target, "/dmabuf:", 8))
+		return "(no name)";
+	target[len] = '\0';
+	return target + 8;
+}
+
+/* The name by fdinfo, "(no name)" when there is no such line. */
+static const char *name_by_fdinfo(int fd)
+{
+	static char name[80];
+	char path[48];
+	char *text, *line;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	text = text_of(path, 4096);
+	line = text ? strstr(text, "exp_name:") : NULL;
+	line = line ? strchr(line, '\n') : NULL;
+	snprintf(name, sizeof(name), "%s",
+		 line && !strncmp(line, "\nname:\t", 7) ? line + 7 : "(no name)");
+	name[strcspn(name, "\n")] = '\0';
+	free(text);
+	return name;
+}
+
+/* Passes when 31 characters fit and 32 do not, with either request number. */
+TEST_F(buffer, length)
+{
+	static const unsigned long request[] = { DMA_BUF_SET_NAME_A, DMA_BUF_SET_NAME_B };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(request); i++) {
+		set_name(self->fd, SHORTER);
+		raw_ioctl(self->fd, request[i], LONGEST);
+		EXPECT_STREQ(LONGEST, name_by_link(self->fd));
+		err_raw_ioctl(EINVAL, self->fd, request[i], LONGEST "x");
+		err_raw_ioctl(EINVAL, self->fd, request[i], LONGEST LONGEST);
+		EXPECT_STREQ(LONGEST, name_by_link(self->fd));
+	}
+	EXPECT_EQ(DMA_BUF_NAME_LEN, sizeof(LONGEST));
+}
+
+/* Passes when an empty name is a name, other than none at all. */
+TEST_F(buffer, empty)
+{
+	EXPECT_STREQ("", name_by_link(self->fd));
+	EXPECT_STREQ("(no name)", name_by_fdinfo(self->fd));
+	set_name(self->fd, "");
+	EXPECT_STREQ("", name_by_link(self->fd));
+	EXPECT_STREQ("", name_by_fdinfo(self->fd));
+	set_name(self->fd, SHORTER);
+	set_name(self->fd, "");
+	EXPECT_STREQ("", name_by_fdinfo(self->fd));
+}
+
+/* Passes when a name is read up to its end, and no byte further. */
+TEST_F(buffer, end_of_memory)
+{
+	char *two = mmap(NULL, 2 * self->page, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *end = two + self->page;
+
+	ASSERT_NE(MAP_FAILED, two);
+	ASSERT_EQ(0, munmap(end, self->page));
+	memset(two, 'n', self->page);
+	err_set_name(EFAULT, self->fd, NULL);
+	err_set_name(EFAULT, self->fd, end);
+	err_set_name(EFAULT, self->fd, end - 1);
+	err_set_name(EFAULT, self->fd, end - 31);
+	err_set_name(EINVAL, self->fd, two);
+	EXPECT_STREQ("(no name)", name_by_fdinfo(self->fd));
+	end[-1] = '\0';
+	set_name(self->fd, end - 32);
+	EXPECT_EQ(31, strlen(name_by_fdinfo(self->fd)));
+	munmap(two, self->page);
+}
+
+/* Passes when fdinfo, the link, maps and bufinfo all show the same name. */
+TEST_F(buffer, shown_everywhere)
+{
+	static struct bufinfo info;
+	void *map = map_buffer(self->fd, self->size);
+	struct bufinfo_row *row;
+	char *maps;
+
+	set_name(self->fd, "camera frame");
+	EXPECT_STREQ("camera frame", name_by_fdinfo(self->fd));
+	EXPECT_STREQ("camera frame", name_by_link(self->fd));
+	maps = text_of("/proc/self/maps", 65536);
+	ASSERT_NE(NULL, maps);
+	EXPECT_NE(NULL, strstr(maps, " /dmabuf:camera frame\n"))
+		TH_LOG("%s", maps);
+	free(maps);
+	munmap(map, self->size);
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	read_bufinfo(&info, 4096);
+	row = bufinfo_row(&info, self->ino);
+	ASSERT_NE(NULL, row);
+	EXPECT_STREQ("camera frame", row->name);
+}
+
+/* Passes when bufinfo tells no name from an empty one. */
+TEST_F(buffer, bufinfo_without_a_name)
+{
+	static struct bufinfo info;
+	struct bufinfo_row *row;
+
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	read_bufinfo(&info, 4096);
+	row = bufinfo_row(&info, self->ino);
+	ASSERT_NE(NULL, row);
+	EXPECT_STREQ("<none>", row->name);
+	set_name(self->fd, "");
+	read_bufinfo(&info, 4096);
+	row = bufinfo_row(&info, self->ino);
+	ASSERT_NE(NULL, row);
+	EXPECT_STREQ("", row->name);
+}
+
+/* Passes when each holder of the buffer sees a name that any of them gave. */
+TEST_F(buffer, belongs_to_the_buffer)
+{
+	int copy = must(or_errno(dup(self->fd))), status;
+	pid_t child;
+
+	set_name(copy, "first");
+	EXPECT_STREQ("first", name_by_link(self->fd));
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child)
+		_exit(sys_set_name(self->fd, "second") ? 1 : 0);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_STREQ("second", name_by_link(copy));
+	close(copy);
+}
+
+static atomic_bool renaming;
+
+static int rename_for_ever(struct worker *worker)
+{
+	int ret = 0;
+
+	while (renaming && !ret) {
+		ret = sys_set_name(worker->fd, LONGEST);
+		if (!ret)
+			ret = sys_set_name(worker->fd, SHORTER);
+	}
+	return ret;
+}
+
+static bool whole_name(const char *name)
+{
+	return !strcmp(name, LONGEST) || !strcmp(name, SHORTER);
+}
+
+/* Passes when a reader gets the old name or the new one, never a mixture. */
+TEST_F(buffer, renamed_while_read)
+{
+	struct worker worker = { .call = rename_for_ever, .fd = self->fd };
+	static struct bufinfo info;
+	struct bufinfo_row *row;
+	int i;
+
+	set_name(self->fd, SHORTER);
+	renaming = true;
+	worker_start(&worker);
+	for (i = 0; i < 300; i++) {
+		EXPECT_TRUE(whole_name(name_by_link(self->fd)));
+		EXPECT_TRUE(whole_name(name_by_fdinfo(self->fd)));
+		if (self->objects < 0 || i % 10)
+			continue;
+		read_bufinfo(&info, 4096);
+		row = bufinfo_row(&info, self->ino);
+		EXPECT_TRUE(row && whole_name(row->name));
+	}
+	renaming = false;
+	EXPECT_EQ(0, worker_join(&worker));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A picture goes from one process to another through a dma-buf, and a third
+ * party, the vgem driver, attaches to it:
+ *
+ *	picture heap|udmabuf IN.ppm OUT.ppm
+ *
+ * The producer hands the buffer over before the picture is in it.  Its fence
+ * makes the consumer wait; whatever the consumer writes to OUT.ppm it has read
+ * through its own mapping.  Every step is checked, and told as it happens.
+ */
+#include <stdarg.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "dma_buf_user.h"
+
+#define BANDS 16
+#define BAND_MS 13
+#define NAME "picture"
+
+struct picture {
+	char *file;		/* all of IN.ppm */
+	size_t file_size, header_size;
+	unsigned int width, height;
+	size_t pixels;		/* bytes of them, behind the header */
+};
+
+struct story {
+	const struct exporter *exporter;
+	const char *in, *out;
+	int socket;		/* to the other process */
+	size_t size;		/* of the buffer, in whole pages */
+};
+
+static const char *role = "picture";
+
+static void tell(const char *format, ...)
+{
+	va_list args;
+
+	printf("%s: ", role);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+	fflush(stdout);
+}
+
+/* A step that failed is the end of this process. */
+static long step(const char *what, long ret)
+{
+	if (ret >= 0)
+		return ret;
+	tell("FAILED: %s: %s (errno %ld)", what, strerror(-ret), -ret);
+	exit(1);
+}
+
+static void check(const char *what, bool holds)
+{
+	if (holds)
+		return;
+	tell("FAILED: %s", what);
+	exit(1);
+}
+
+static void show(const char *what, char *text)
+{
+	char *line;
+
+	check(what, text);
+	tell("%s", what);
+	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		printf("    %s\n", line);
+	fflush(stdout);
+	free(text);
+}
+
+/* The picture file */
+
+/* The next number of a PPM header, behind blanks and comments. */
+static const char *ppm_number(const char *at, const char *end, unsigned int *value)
+{
+	char *after;
+
+	while (at < end && strchr(" \t\r\n#", *at)) {
+		if (*at == '#')
+			while (at < end && *at != '\n')
+				at++;
+		else
+			at++;
+	}
+	if (at == end || *at < '0' || *at > '9')
+		return NULL;
+	*value = strtoul(at, &after, 10);
+	return after;
+}
+
+static bool ppm_header(struct picture *picture)
+{
+	const char *at = picture->file + 2;
+	const char *end = picture->file + picture->file_size;
+	unsigned int depth = 0;
+
+	if (picture->file_size < 8 || memcmp(picture->file, "P6", 2))
+		return false;
+	at = ppm_number(at, end, &picture->width);
+	at = at ? ppm_number(at, end, &picture->height) : NULL;
+	at = at ? ppm_number(at, end, &depth) : NULL;
+	if (!at || depth != 255 || !picture->width || !picture->height)
+		return false;
+	picture->header_size = at + 1 - picture->file;
+	picture->pixels = (size_t)picture->width * picture->height * 3;
+	return picture->header_size + picture->pixels <= picture->file_size;
+}
+
+static void picture_load(struct picture *picture, const char *path)
+{
+	int fd = step("open the input file", or_errno(open(path, O_RDONLY)));
+	struct stat st;
+	ssize_t got;
+	size_t used;
+
+	step("stat the input file", or_errno(fstat(fd, &st)));
+	picture->file_size = st.st_size;
+	/* A zero behind it ends every header. */
+	picture->file = calloc(1, st.st_size + 1);
+	check("allocate memory for the input file", picture->file);
+	for (used = 0; used < picture->file_size; used += got) {
+		got = read(fd, picture->file + used, picture->file_size - used);
+		step("read the input file", or_errno(got));
+		check("the input file is as long as stat says", got);
+	}
+	close(fd);
+	check("the input file is a binary PPM with 8 bits a colour",
+	      ppm_header(picture));
+}
+
+static void write_all(int fd, const void *from, size_t size)
+{
+	size_t done;
+	ssize_t put;
+
+	for (done = 0; done < size; done += put) {
+		put = write(fd, (const char *)from + done, size - done);
+		step("write the output file", or_errno(put));
+	}
+}
+
+static unsigned char *map_or_fail(int fd, size_t size, int prot)
+{
+	void *map = mmap(NULL, size, prot, MAP_SHARED, fd, 0);
+
+	step("map the buffer", map == MAP_FAILED ? -errno : 0);
+	return map;
+}
+
+/* The producer */
+
+static int producer_allocate(struct story *story)
+{
+	int dev = step("open the exporter", story->exporter->open());
+	int fd = step("allocate the buffer",
+		      story->exporter->alloc(dev, story->size, true));
+
+	close(dev);
+	step("name the buffer", sys_set_name(fd, NAME));
+	tell("allocated %zu bytes from %s, inode %lu, and named them \"%s\"",
+	     story->size, story->exporter->exp_name, inode_of(fd), NAME);
+	return fd;
+}
+
+/* Slowly, as a camera would: somebody is waiting for it meanwhile. */
+static void producer_draw(unsigned char *map, const struct picture *picture)
+{
+	const char *pixels = picture->file + picture->header_size;
+	size_t from, to;
+	int band;
+
+	for (band = 0; band < BANDS; band++) {
+		from = picture->pixels * band / BANDS;
+		to = picture->pixels * (band + 1) / BANDS;
+		memcpy(map + from, pixels + from, to - from);
+		sleep_ms(BAND_MS);
+	}
+}
+
+static void producer_run(struct story *story, const struct picture *picture)
+{
+	int fd = producer_allocate(story);
+	unsigned char *map = map_or_fail(fd, story->size, PROT_READ | PROT_WRITE);
+	int timeline = step("open a timeline of fences", sys_timeline());
+	double start;
+	char byte;
+
+	/* The fence comes after START, which would wait for it otherwise. */
+	step("start CPU access",
+	     sys_sync_cpu(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE));
+	step("put a write fence on the buffer",
+	     sys_add_fence(fd, DMA_BUF_SYNC_WRITE, timeline, 1));
+	step("send the buffer", sys_send_fd(story->socket, fd));
+	tell("put a write fence on it and sent it, still empty");
+	start = now_ms();
+	producer_draw(map, picture);
+	step("end CPU access",
+	     sys_sync_cpu(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE));
+	tell("wrote %zu bytes of pixels in %.0f ms", picture->pixels,
+	     now_ms() - start);
+	tell("signals the fence");
+	step("signal the fence", sys_advance(timeline, 1));
+	check("the consumer says that it has finished",
+	      read(story->socket, &byte, 1) == 1);
+	munmap(map, story->size);
+	close(fd);
+	close(timeline);
+}
+
+/* The consumer */
+
+static void consumer_wait(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	struct rusage before, after;
+	double start = now_ms();
+	int sleeps;
+
+	check("poll says that the buffer is not ready yet", poll(&pfd, 1, 0) == 0);
+	tell("the pixels are not there yet, waiting in poll()");
+	getrusage(RUSAGE_SELF, &before);
+	step("wait in poll()", or_errno(poll(&pfd, 1, 30000)));
+	getrusage(RUSAGE_SELF, &after);
+	sleeps = after.ru_nvcsw - before.ru_nvcsw;
+	check("poll says that the buffer can be read", pfd.revents == POLLIN);
+	check("poll slept, and woke just once", sleeps == 1);
+	tell("readable after %.0f ms, woken %d time", now_ms() - start, sleeps);
+}
+
+/* OUT.ppm's pixels come from the mapping, from nowhere else. */
+static void consumer_save(struct story *story, int fd, const unsigned char *map)
+{
+	struct picture picture = {};
+	int out;
+
+	picture_load(&picture, story->in);
+	step("start CPU access",
+	     sys_sync_cpu(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ));
+	check("the buffer has the same pixels as the input file",
+	      !memcmp(map, picture.file + picture.header_size, picture.pixels));
+	tell("all %zu bytes are those of %s", picture.pixels, story->in);
+	out = step("create the output file",
+		   or_errno(open(story->out, O_WRONLY | O_CREAT | O_TRUNC, 0644)));
+	write_all(out, picture.file, picture.header_size);
+	write_all(out, map, picture.pixels);
+	step("close the output file", or_errno(close(out)));
+	step("end CPU access",
+	     sys_sync_cpu(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ));
+	tell("wrote %s from the buffer", story->out);
+	free(picture.file);
+}
+
+/* The part of bufinfo about the named buffer has a device in it. */
+static bool device_listed(const char *bufinfo)
+{
+	const char *block = bufinfo ? strstr(bufinfo, "\t" NAME "\n") : NULL;
+	const char *total = block ? strstr(block, "\nTotal ") : NULL;
+
+	return total && !strncmp(total, "\nTotal 1 devices attached\n", 26) &&
+	       strstr(block, "\tvgem\n") && strstr(block, "\tvgem\n") < total;
+}
+
+static void consumer_show(int fd)
+{
+	char path[48];
+	char *text, *line;
+
+	text = text_of(BUFINFO_PATH, 4096);
+	check("bufinfo has the buffer's name and vgem as its device",
+	      device_listed(text));
+	show("debugfs dma_buf/bufinfo says", text);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	text = text_of(path, 4096);
+	check("fdinfo has the buffer's name",
+	      text && strstr(text, "\nname:\t" NAME "\n"));
+	show("fdinfo of the buffer says", text);
+	text = text_of("/proc/self/maps", 65536);
+	line = line_with(text, "/dmabuf:" NAME);
+	check("maps has the buffer's name", line);
+	show("the line of /proc/self/maps is", strdup(line));
+	free(text);
+}
+
+static void consumer_import(int fd)
+{
+	int vgem = step("open the vgem device", vgem_open());
+	__u32 handle;
+
+	step("import the buffer into vgem", vgem_import(vgem, fd, &handle));
+	tell("the vgem driver imported the buffer as its handle %u", handle);
+	consumer_show(fd);
+	step("drop vgem's handle", vgem_close_handle(vgem, handle));
+	close(vgem);
+}
+
+static void consumer_run(struct story *story)
+{
+	int fd = step("receive the buffer", sys_receive_fd(story->socket));
+	unsigned char *map;
+	off_t size = lseek(fd, 0, SEEK_END);
+
+	check("lseek tells the buffer's size", size == (off_t)story->size);
+	tell("received %zu bytes, inode %lu", story->size, inode_of(fd));
+	consumer_wait(fd);
+	map = map_or_fail(fd, story->size, PROT_READ);
+	consumer_save(story, fd, map);
+	consumer_import(fd);
+	munmap(map, story->size);
+	close(fd);
+	check("the producer hears that all is done",
+	      write(story->socket, "!", 1) == 1);
+}
+
+/* Both of them */
+
+static pid_t start(const char *name, struct story story, int mine, int other,
+		   const struct picture *picture)
+{
+	pid_t child = step("fork", or_errno(fork()));
+
+	if (child)
+		return child;
+	role = name;
+	close(other);
+	story.socket = mine;
+	if (picture)
+		producer_run(&story, picture);
+	else
+		consumer_run(&story);
+	exit(0);
+}
+
+static bool ended_well(pid_t child)
+{
+	int status;
+
+	step("wait for a process", or_errno(waitpid(child, &status, 0)));
+	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+static void run(struct story *story)
+{
+	long before = step("read " BUFINFO_PATH, sys_objects());
+	size_t page = getpagesize();
+	struct picture picture = {};
+	pid_t producer, consumer;
+	bool well;
+	int pair[2];
+
+	picture_load(&picture, story->in);
+	story->size = (picture.pixels + page - 1) / page * page;
+	tell("%s is %u x %u pixels, %zu bytes; %ld buffers are alive", story->in,
+	     picture.width, picture.height, picture.pixels, before);
+	step("make a pair of sockets",
+	     or_errno(socketpair(AF_UNIX, SOCK_STREAM, 0, pair)));
+	producer = start("producer", *story, pair[0], pair[1], &picture);
+	consumer = start("consumer", *story, pair[1], pair[0], NULL);
+	close(pair[0]);
+	close(pair[1]);
+	well = ended_well(consumer);
+	well = ended_well(producer) && well;
+	check("both processes did their part", well);
+	check("every buffer is gone again", objects_settle(before));
+	tell("all is closed, %ld buffers are alive as before", before);
+	free(picture.file);
+}
+
+int main(int argc, char **argv)
+{
+	struct story story = {};
+
+	if (argc == 4 && !strcmp(argv[1], "heap"))
+		story.exporter = &heap_exporter;
+	else if (argc == 4 && !strcmp(argv[1], "udmabuf"))
+		story.exporter = &udmabuf_exporter;
+	if (!story.exporter) {
+		fprintf(stderr, "usage: picture heap|udmabuf IN.ppm OUT.ppm\n");
+		return 1;
+	}
+	/* A write to a process that has failed is an error like others. */
+	signal(SIGPIPE, SIG_IGN);
+	story.in = argv[2];
+	story.out = argv[3];
+	run(&story);
+	return 0;
+}

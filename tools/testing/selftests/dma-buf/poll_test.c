@@ -1,0 +1,633 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * poll() and epoll on a buffer: readable when its writers have finished,
+ * writable when everybody has.
+ */
+#include <sys/syscall.h>
+#include <linux/aio_abi.h>
+
+#include "dma_buf_utils.h"
+
+#define READ DMA_BUF_SYNC_READ
+#define WRITE DMA_BUF_SYNC_WRITE
+#define BOTH (POLLIN | POLLOUT)
+#define FENCES 64
+#define POLLERS 8
+#define SOON 5000	/* ms: long enough for the slowest machine */
+
+static int watch(int fd, __u32 events)
+{
+	struct epoll_event event = { .events = events, .data.fd = fd };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
+		return -errno;
+	return epoll;
+}
+
+static int rewatch(int epoll, int fd, __u32 events)
+{
+	struct epoll_event event = { .events = events, .data.fd = fd };
+
+	return or_errno(epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event));
+}
+
+/* The events that epoll reports within @ms, 0 for none. */
+static int reported(int epoll, int ms)
+{
+	struct epoll_event event = {};
+	int ret = or_errno(epoll_wait(epoll, &event, 1, ms));
+
+	return ret <= 0 ? ret : (int)event.events;
+}
+
+static int call_epoll(struct worker *worker)
+{
+	return reported(worker->fd, 20000);
+}
+
+/* Passes when an idle buffer is ready, for just what was asked. */
+TEST_F(buffer, idle)
+{
+	ready(POLLIN, self->fd, POLLIN);
+	ready(POLLOUT, self->fd, POLLOUT);
+	ready(BOTH, self->fd, BOTH);
+	ready(0, self->fd, 0);
+	ready(0, self->fd, POLLPRI | POLLRDHUP);
+}
+
+/* Passes when each kind of fence withholds what it should, until it signals. */
+TEST_F(buffer, readiness)
+{
+	static const struct {
+		__u32 fence;
+		short pending;	/* what is ready nevertheless */
+	} rows[] = {
+		{ READ, POLLIN }, { WRITE, 0 }, { READ | WRITE, 0 },
+	};
+	unsigned int i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		add_fence(self->fd, rows[i].fence, self->timeline, i + 1);
+		ready(rows[i].pending & POLLIN, self->fd, POLLIN);
+		ready(rows[i].pending & POLLOUT, self->fd, POLLOUT);
+		ready(rows[i].pending, self->fd, BOTH);
+		ready(0, self->fd, 0);
+		advance(self->timeline, 1);
+		ready(POLLIN, self->fd, POLLIN);
+		ready(POLLOUT, self->fd, POLLOUT);
+		ready(BOTH, self->fd, BOTH);
+	}
+}
+
+/* Passes when poll(timeout=0) returns at once, however often it is asked. */
+TEST_F(buffer, no_timeout_no_wait)
+{
+	struct rusage before, after;
+	int i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	getrusage(RUSAGE_THREAD, &before);
+	for (i = 0; i < 500; i++)
+		ready(0, self->fd, BOTH);
+	getrusage(RUSAGE_THREAD, &after);
+	EXPECT_GT(5, after.ru_nvcsw - before.ru_nvcsw);
+	advance(self->timeline, 1);
+	ready(BOTH, self->fd, BOTH);
+}
+
+/* Passes when a timeout ends poll() with nothing, and the next one works. */
+TEST_F(buffer, timeout_expires)
+{
+	struct pollfd pfd = { .fd = self->fd, .events = POLLIN };
+	double start = now_ms();
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	ASSERT_EQ(0, poll(&pfd, 1, 60));
+	EXPECT_LE(59.0, now_ms() - start);
+	advance(self->timeline, 1);
+	ASSERT_EQ(1, poll(&pfd, 1, SOON));
+	EXPECT_EQ(POLLIN, pfd.revents);
+}
+
+/* Passes when a blocked poller comes back when the fence signals. */
+TEST_F(buffer, blocked_poller_wakes)
+{
+	static const struct {
+		__u32 fence;
+		short events;
+	} rows[] = {
+		{ WRITE, POLLIN }, { WRITE, POLLOUT }, { WRITE, BOTH }, { READ, POLLOUT },
+	};
+	struct worker worker;
+	unsigned int i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		add_fence(self->fd, rows[i].fence, self->timeline, i + 1);
+		worker = (struct worker) {
+			.call = call_poll, .fd = self->fd, .arg = rows[i].events,
+		};
+		worker_start(&worker);
+		EXPECT_TRUE(worker_blocks(&worker))
+			TH_LOG("row %u", i);
+		advance(self->timeline, 1);
+		EXPECT_NE(0, worker_join(&worker) & rows[i].events);
+		EXPECT_EQ(0, worker.ret & ~rows[i].events);
+	}
+}
+
+/* Passes when 64 fences that signal one after the other wake a poller once. */
+TEST_F(buffer, one_wake_for_many_fences)
+{
+	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = POLLIN };
+	const char *stock = stock_only(POLL_WAKES_PER_FENCE);
+	int line[FENCES], i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	if (stock)
+		SKIP(return, SKIP_DESIGN, stock);
+	for (i = 0; i < FENCES; i++) {
+		line[i] = timeline();
+		add_fence(self->fd, WRITE, line[i], 1);
+	}
+	worker_start(&worker);
+	EXPECT_TRUE(worker_blocks(&worker));
+	for (i = 0; i < FENCES; i++) {
+		EXPECT_FALSE(worker_done(&worker));
+		advance(line[i], 1);
+		sleep_ms(2);
+	}
+	EXPECT_EQ(POLLIN, worker_join(&worker));
+	EXPECT_EQ(1, worker.sleeps);
+	for (i = 0; i < FENCES; i++)
+		close(line[i]);
+}
+
+/* Passes when the order in which fences signal does not matter. */
+TEST_F(buffer, waits_for_the_last_fence)
+{
+	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = BOTH };
+	int line[FENCES], i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	for (i = 0; i < FENCES; i++) {
+		line[i] = timeline();
+		add_fence(self->fd, WRITE, line[i], 1);
+	}
+	worker_start(&worker);
+	EXPECT_TRUE(worker_blocks(&worker));
+	for (i = 1; i < FENCES; i++)
+		advance(line[(i * 37) % FENCES], 1);
+	EXPECT_TRUE(worker_blocks(&worker));
+	advance(line[0], 1);
+	EXPECT_NE(0, worker_join(&worker) & BOTH);
+	ready(BOTH, self->fd, BOTH);
+	for (i = 0; i < FENCES; i++)
+		close(line[i]);
+}
+
+/* Passes when a fence that is added to a blocked poller's buffer counts. */
+TEST_F(buffer, fence_added_while_blocked)
+{
+	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = POLLIN };
+	int other;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	other = timeline();
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	worker_start(&worker);
+	EXPECT_TRUE(worker_blocks(&worker));
+	add_fence(self->fd, WRITE, other, 1);
+	advance(self->timeline, 1);
+	EXPECT_TRUE(worker_blocks(&worker));
+	advance(other, 1);
+	EXPECT_EQ(POLLIN, worker_join(&worker));
+	close(other);
+}
+
+/* Passes when a reader does not care for a read fence that comes meanwhile. */
+TEST_F(buffer, read_fence_added_while_blocked)
+{
+	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = BOTH };
+	int other;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	other = timeline();
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	worker_start(&worker);
+	EXPECT_TRUE(worker_blocks(&worker));
+	add_fence(self->fd, READ, other, 1);
+	advance(self->timeline, 1);
+	EXPECT_EQ(POLLIN, worker_join(&worker));
+	ready(POLLIN, self->fd, BOTH);
+	close(other);
+	ready(BOTH, self->fd, BOTH);
+}
+
+/* Passes when the end of a device wakes a poller as its fence would have. */
+TEST_F(buffer, failed_fence_wakes)
+{
+	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = BOTH };
+	int line;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	line = timeline();
+	add_fence(self->fd, WRITE, line, 1);
+	worker_start(&worker);
+	EXPECT_TRUE(worker_blocks(&worker));
+	close(line);
+	EXPECT_NE(0, worker_join(&worker) & BOTH);
+	ready(BOTH, self->fd, BOTH);
+}
+
+/* Passes when readers wake with the write fence and writers with the last. */
+TEST_F(buffer, several_pollers)
+{
+	struct worker worker[POLLERS] = {};
+	int reader, i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	reader = timeline();
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	add_fence(self->fd, READ, reader, 1);
+	for (i = 0; i < POLLERS; i++) {
+		worker[i].call = call_poll;
+		worker[i].fd = self->fd;
+		worker[i].arg = i % 2 ? POLLOUT : POLLIN;
+		worker_start(&worker[i]);
+	}
+	for (i = 0; i < POLLERS; i++)
+		EXPECT_TRUE(worker_blocks(&worker[i]));
+	advance(self->timeline, 1);
+	for (i = 0; i < POLLERS; i += 2)
+		EXPECT_EQ(POLLIN, worker_join(&worker[i]));
+	for (i = 1; i < POLLERS; i += 2)
+		EXPECT_TRUE(worker_blocks(&worker[i]));
+	advance(reader, 1);
+	for (i = 1; i < POLLERS; i += 2)
+		EXPECT_EQ(POLLOUT, worker_join(&worker[i]));
+	close(reader);
+}
+
+/* Passes when one poll() waits for many buffers and names the ready one. */
+TEST_F(buffer, many_buffers)
+{
+	struct pollfd pfd[8] = {};
+	int line[8], i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	for (i = 0; i < 8; i++) {
+		pfd[i].fd = must(self->from->alloc(self->dev, self->page, true));
+		pfd[i].events = POLLIN;
+		line[i] = timeline();
+		add_fence(pfd[i].fd, WRITE, line[i], 1);
+	}
+	ASSERT_EQ(0, poll(pfd, 8, 20));
+	advance(line[5], 1);
+	ASSERT_EQ(1, poll(pfd, 8, SOON));
+	for (i = 0; i < 8; i++)
+		EXPECT_EQ(i == 5 ? POLLIN : 0, pfd[i].revents);
+	for (i = 0; i < 8; i++) {
+		close(line[i]);
+		close(pfd[i].fd);
+	}
+}
+
+/* Passes when level-triggered epoll reports a ready buffer each time. */
+TEST_F(buffer, epoll_level)
+{
+	int epoll = must(watch(self->fd, EPOLLIN | EPOLLOUT)), i;
+
+	if (self->timeline < 0)
+		SKIP(goto out, SKIP_FENCES);
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	EXPECT_EQ(0, reported(epoll, 20));
+	advance(self->timeline, 1);
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(EPOLLIN | EPOLLOUT, reported(epoll, SOON));
+	add_fence(self->fd, READ, self->timeline, 2);
+	EXPECT_EQ(EPOLLIN, reported(epoll, SOON));
+	advance(self->timeline, 1);
+	EXPECT_EQ(EPOLLIN | EPOLLOUT, reported(epoll, SOON));
+out:
+	close(epoll);
+}
+
+/* Passes when level-triggered epoll says nothing until 64 fences are done. */
+TEST_F(buffer, epoll_level_many_fences)
+{
+	struct worker worker = { .call = call_epoll };
+	int line[FENCES], i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	for (i = 0; i < FENCES; i++) {
+		line[i] = timeline();
+		add_fence(self->fd, WRITE, line[i], 1);
+	}
+	worker.fd = must(watch(self->fd, EPOLLIN));
+	worker_start(&worker);
+	EXPECT_TRUE(worker_blocks(&worker));
+	for (i = 0; i < FENCES; i++) {
+		EXPECT_FALSE(worker_done(&worker));
+		advance(line[i], 1);
+	}
+	EXPECT_EQ(EPOLLIN, worker_join(&worker));
+	close(worker.fd);
+	for (i = 0; i < FENCES; i++)
+		close(line[i]);
+}
+
+/* Passes when edge-triggered epoll reports readiness once per change. */
+TEST_F(buffer, epoll_edge)
+{
+	const char *stock = stock_only(POLL_REPEATS_EDGES);
+	int line[FENCES], epoll, i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	if (stock)
+		SKIP(return, SKIP_DESIGN, stock);
+	for (i = 0; i < FENCES; i++) {
+		line[i] = timeline();
+		add_fence(self->fd, WRITE, line[i], 1);
+	}
+	epoll = must(watch(self->fd, EPOLLIN | EPOLLET));
+	for (i = 0; i < FENCES; i++) {
+		EXPECT_EQ(0, reported(epoll, 0));
+		advance(line[i], 1);
+	}
+	EXPECT_EQ(EPOLLIN, reported(epoll, SOON));
+	EXPECT_EQ(0, reported(epoll, 50));
+	EXPECT_EQ(0, reported(epoll, 0));
+	close(epoll);
+	for (i = 0; i < FENCES; i++)
+		close(line[i]);
+}
+
+/* Passes when an edge is seen again after the buffer was busy once more. */
+TEST_F(buffer, epoll_edge_again)
+{
+	int epoll, i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	epoll = must(watch(self->fd, EPOLLIN | EPOLLET));
+	for (i = 2; i < 8; i++) {
+		EXPECT_EQ(0, reported(epoll, 0));
+		advance(self->timeline, 1);
+		EXPECT_EQ(EPOLLIN, reported(epoll, SOON));
+		add_fence(self->fd, WRITE, self->timeline, i);
+		ASSERT_EQ(0, rewatch(epoll, self->fd, EPOLLIN | EPOLLET));
+	}
+	close(epoll);
+}
+
+/* Passes when EPOLLONESHOT reports once until it is armed again. */
+TEST_F(buffer, epoll_oneshot)
+{
+	int epoll;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	epoll = must(watch(self->fd, EPOLLIN | EPOLLONESHOT));
+	EXPECT_EQ(0, reported(epoll, 20));
+	advance(self->timeline, 1);
+	EXPECT_EQ(EPOLLIN, reported(epoll, SOON));
+	EXPECT_EQ(0, reported(epoll, 20));
+	ASSERT_EQ(0, rewatch(epoll, self->fd, EPOLLIN | EPOLLONESHOT));
+	EXPECT_EQ(EPOLLIN, reported(epoll, SOON));
+	EXPECT_EQ(0, reported(epoll, 20));
+	close(epoll);
+}
+
+/* Passes when EPOLLEXCLUSIVE waiters for IN and for OUT both wake. */
+TEST_F(buffer, epoll_exclusive)
+{
+	struct worker reader = { .call = call_epoll };
+	struct worker writer = { .call = call_epoll };
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	reader.fd = must(watch(self->fd, EPOLLIN | EPOLLEXCLUSIVE));
+	writer.fd = must(watch(self->fd, EPOLLOUT | EPOLLEXCLUSIVE));
+	worker_start(&reader);
+	worker_start(&writer);
+	EXPECT_TRUE(worker_blocks(&reader));
+	EXPECT_TRUE(worker_blocks(&writer));
+	advance(self->timeline, 1);
+	EXPECT_EQ(EPOLLIN, worker_join(&reader));
+	EXPECT_EQ(EPOLLOUT, worker_join(&writer));
+	close(reader.fd);
+	close(writer.fd);
+}
+
+/* Passes when an epoll inside another one passes readiness on. */
+TEST_F(buffer, epoll_nested)
+{
+	int inner, outer;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	inner = must(watch(self->fd, EPOLLIN));
+	outer = must(watch(inner, EPOLLIN));
+	EXPECT_EQ(0, reported(outer, 20));
+	advance(self->timeline, 1);
+	EXPECT_EQ(EPOLLIN, reported(outer, SOON));
+	EXPECT_EQ(EPOLLIN, reported(inner, 0));
+	close(outer);
+	close(inner);
+}
+
+/* The mask that an asynchronous poll ended with within @ms, 0 for none. */
+static int aio_result(aio_context_t context, int ms)
+{
+	struct timespec timeout = { ms / 1000, ms % 1000 * 1000000L };
+	struct io_event event = {};
+	int ret = or_errno(syscall(SYS_io_getevents, context, 1, 1, &event, &timeout));
+
+	return ret <= 0 ? ret : (int)event.res;
+}
+
+/* Passes when a poll that was handed to the kernel ends with the fence. */
+TEST_F(buffer, aio_poll)
+{
+	struct iocb request = {
+		.aio_lio_opcode = IOCB_CMD_POLL,
+		.aio_fildes = self->fd,
+		.aio_buf = POLLIN,
+	}, *list = &request;
+	aio_context_t context = 0;
+	int i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	if (syscall(SYS_io_setup, 1, &context))
+		SKIP(return, "no asynchronous I/O: needs CONFIG_AIO");
+	for (i = 1; i < 4; i++) {
+		add_fence(self->fd, WRITE, self->timeline, i);
+		ASSERT_EQ(1, syscall(SYS_io_submit, context, 1, &list));
+		EXPECT_EQ(0, aio_result(context, 20));
+		advance(self->timeline, 1);
+		EXPECT_NE(0, aio_result(context, SOON) & POLLIN);
+	}
+	ASSERT_EQ(0, syscall(SYS_io_destroy, context));
+}
+
+/* Passes when a poller of a duplicate goes on after the other fd is closed. */
+TEST_F(buffer, closed_while_polled)
+{
+	struct worker worker = { .call = call_poll, .arg = POLLIN };
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	worker.fd = must(or_errno(dup(self->fd)));
+	worker_start(&worker);
+	EXPECT_TRUE(worker_blocks(&worker));
+	close_buffer();
+	EXPECT_TRUE(worker_blocks(&worker));
+	advance(self->timeline, 1);
+	EXPECT_EQ(POLLIN, worker_join(&worker));
+	close(worker.fd);
+	if (self->objects >= 0)
+		EXPECT_TRUE(unlisted_soon(self->ino));
+}
+
+/* Passes when the buffer lives until a poller of its last fd comes back. */
+TEST_F(buffer, last_close_while_polled)
+{
+	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = POLLIN };
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	worker_start(&worker);
+	EXPECT_TRUE(worker_blocks(&worker));
+	close_buffer();
+	EXPECT_TRUE(worker_blocks(&worker));
+	if (self->objects >= 0)
+		EXPECT_TRUE(listed(self->ino));
+	advance(self->timeline, 1);
+	/* poll() looks for the descriptor once more when it wakes */
+	EXPECT_EQ(POLLNVAL, worker_join(&worker));
+	if (self->objects >= 0)
+		EXPECT_TRUE(unlisted_soon(self->ino));
+}
+
+/* Passes when a fence that never signals does not hold an epolled buffer. */
+TEST_F(buffer, never_signalled_epoll)
+{
+	const char *stock = stock_only(POLL_PINS_FILE);
+	int epoll;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	if (stock)
+		SKIP(return, SKIP_DESIGN, stock);
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	epoll = must(watch(self->fd, EPOLLIN | EPOLLOUT));
+	EXPECT_EQ(0, reported(epoll, 20));
+	close_buffer();
+	EXPECT_FALSE(listed(self->ino));
+	EXPECT_EQ(0, reported(epoll, 0));
+	advance(self->timeline, 1);
+	EXPECT_EQ(0, reported(epoll, 20));
+	close(epoll);
+}
+
+/* Passes when a poll that gave up does not hold the buffer. */
+TEST_F(buffer, never_signalled_poll)
+{
+	struct pollfd pfd = { .fd = self->fd, .events = BOTH };
+	const char *stock = stock_only(POLL_PINS_FILE);
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	if (stock)
+		SKIP(return, SKIP_DESIGN, stock);
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	ASSERT_EQ(0, poll(&pfd, 1, 0));
+	ASSERT_EQ(0, poll(&pfd, 1, 20));
+	close_buffer();
+	EXPECT_FALSE(listed(self->ino));
+}
+
+/* Passes when fences that signal while the last fd closes hurt nobody. */
+TEST_F(buffer, signal_races_with_close)
+{
+	struct worker worker = { .call = call_poll, .arg = BOTH };
+	int i, line, epoll;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	for (i = 0; i < 100; i++) {
+		line = timeline();
+		worker.fd = must(self->from->alloc(self->dev, self->page, true));
+		add_fence(worker.fd, WRITE, line, 1);
+		epoll = must(watch(worker.fd, EPOLLIN | EPOLLET));
+		worker_start(&worker);
+		if (i % 2)
+			sleep_ms(1);
+		advance(line, 1);
+		close(epoll);
+		EXPECT_NE(0, worker_join(&worker) & BOTH);
+		close(worker.fd);
+		close(line);
+	}
+}
+
+static int advance_later(struct worker *worker)
+{
+	return sys_advance(worker->fd, 1);
+}
+
+/* Passes when an armed buffer may be closed just as its fence signals. */
+TEST_F(buffer, close_races_with_signal)
+{
+	struct worker worker = { .call = advance_later };
+	int i, fd, epoll, held;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	for (i = 0; i < 100; i++) {
+		worker.fd = timeline();
+		fd = must(self->from->alloc(self->dev, self->page, true));
+		/* sw_sync itself trips over a fence that dies as it signals. */
+		held = fence(worker.fd, 1);
+		import_fence(fd, WRITE, held);
+		epoll = must(watch(fd, EPOLLIN | EPOLLOUT));
+		EXPECT_EQ(0, reported(epoll, 0));
+		worker_start(&worker);
+		close(fd);
+		EXPECT_EQ(0, worker_join(&worker));
+		close(epoll);
+		close(held);
+		close(worker.fd);
+	}
+}
+
+TEST_HARNESS_MAIN

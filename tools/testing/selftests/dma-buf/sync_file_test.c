@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Fences in and out of a buffer as sync files. */
+#include <dirent.h>
+
+#include "dma_buf_utils.h"
+
+#define READ DMA_BUF_SYNC_READ
+#define WRITE DMA_BUF_SYNC_WRITE
+#define RW DMA_BUF_SYNC_RW
+
+static const __u32 bad_flags[] = { 0, 4, 4 | RW, 8, 8 | READ, 1U << 31, ~0U };
+
+static int open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int count = 0;
+
+	while (dir && readdir(dir))
+		count++;
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+/* Passes when both requests want READ, WRITE or both, and nothing else. */
+TEST_F(buffer, flags)
+{
+	int fds = open_fds(), sync_fd = export_fence(self->fd, READ);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad_flags); i++) {
+		err_export_fence(EINVAL, self->fd, bad_flags[i]);
+		err_import_fence(EINVAL, self->fd, bad_flags[i], sync_fd);
+		err_import_fence(EINVAL, self->fd, bad_flags[i], -1);
+	}
+	for (i = READ; i <= RW; i++) {
+		import_fence(self->fd, i, sync_fd);
+		close(export_fence(self->fd, i));
+	}
+	close(sync_fd);
+	EXPECT_EQ(fds, open_fds());
+}
+
+/* Passes when IMPORT takes a sync file and no other descriptor. */
+TEST_F(buffer, import_wrong_fd)
+{
+	int pipe_fd[2];
+
+	ASSERT_EQ(0, pipe(pipe_fd));
+	err_import_fence(EINVAL, self->fd, WRITE, -1);
+	err_import_fence(EINVAL, self->fd, WRITE, 9999);
+	err_import_fence(EINVAL, self->fd, WRITE, pipe_fd[0]);
+	err_import_fence(EINVAL, self->fd, WRITE, self->fd);
+	if (self->timeline >= 0)
+		err_import_fence(EINVAL, self->fd, WRITE, self->timeline);
+	ready(POLLIN | POLLOUT, self->fd, POLLIN | POLLOUT);
+	close(pipe_fd[0]);
+	close(pipe_fd[1]);
+}
+
+/* Passes when an argument that cannot be read or written is -EFAULT. */
+TEST_F(buffer, bad_pointer)
+{
+	struct dma_buf_export_sync_file *arg;
+	int fds;
+
+	arg = mmap(NULL, self->page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, arg);
+	arg->flags = READ;
+	ASSERT_EQ(0, mprotect(arg, self->page, PROT_READ));
+	fds = open_fds();
+	err_raw_ioctl(EFAULT, self->fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, NULL);
+	err_raw_ioctl(EFAULT, self->fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, NULL);
+	/* The answer does not fit: no descriptor may stay behind. */
+	err_raw_ioctl(EFAULT, self->fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, arg);
+	EXPECT_EQ(fds, open_fds());
+	munmap(arg, self->page);
+}
+
+/* Passes when an idle buffer gives a sync file that has signalled. */
+TEST_F(buffer, export_idle)
+{
+	__u32 flags;
+	int sync_fd;
+
+	for (flags = READ; flags <= RW; flags++) {
+		sync_fd = export_fence(self->fd, flags);
+		EXPECT_EQ(1, sys_fence_status(sync_fd, NULL));
+		EXPECT_EQ(FD_CLOEXEC, fcntl(sync_fd, F_GETFD));
+		ready(POLLIN, sync_fd, POLLIN);
+		close(sync_fd);
+	}
+}
+
+/* Passes when what a reader and a writer must wait for is as it says. */
+TEST_F(buffer, import_then_export)
+{
+	static const struct {
+		__u32 import, export;
+		int status;
+	} rows[] = {
+		{ READ, READ, 1 }, { READ, WRITE, 0 }, { READ, RW, 0 },
+		{ WRITE, READ, 0 }, { WRITE, WRITE, 0 }, { WRITE, RW, 0 },
+		{ RW, READ, 0 }, { RW, WRITE, 0 }, { RW, RW, 0 },
+	};
+	unsigned int i;
+	int sync_fd;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		add_fence(self->fd, rows[i].import, self->timeline, i + 1);
+		sync_fd = export_fence(self->fd, rows[i].export);
+		EXPECT_EQ(rows[i].status, sys_fence_status(sync_fd, NULL))
+			TH_LOG("row %u", i);
+		ready(rows[i].status ? POLLIN : 0, sync_fd, POLLIN);
+		advance(self->timeline, 1);
+		EXPECT_EQ(1, sys_fence_status(sync_fd, NULL));
+		ready(POLLIN, sync_fd, POLLIN);
+		close(sync_fd);
+	}
+}
+
+/* Passes when an exported sync file knows nothing of later fences. */
+TEST_F(buffer, export_is_a_snapshot)
+{
+	int before, after;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	before = export_fence(self->fd, READ);
+	add_fence(self->fd, WRITE, self->timeline, 2);
+	after = export_fence(self->fd, READ);
+	advance(self->timeline, 1);
+	EXPECT_EQ(1, sys_fence_status(before, NULL));
+	EXPECT_EQ(0, sys_fence_status(after, NULL));
+	ready(0, self->fd, POLLIN);
+	close(before);
+	close(after);
+}
+
+/* Passes when fences of one timeline replace each other on the buffer. */
+TEST_F(buffer, later_fence_replaces)
+{
+	unsigned int count = 0;
+	int sync_fd, i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	for (i = 1; i <= 5; i++)
+		add_fence(self->fd, WRITE, self->timeline, i);
+	sync_fd = export_fence(self->fd, WRITE);
+	EXPECT_EQ(0, sys_fence_status(sync_fd, &count));
+	EXPECT_EQ(1, count);
+	advance(self->timeline, 4);
+	EXPECT_EQ(0, sys_fence_status(sync_fd, NULL));
+	advance(self->timeline, 1);
+	EXPECT_EQ(1, sys_fence_status(sync_fd, NULL));
+	close(sync_fd);
+}
+
+/* Passes when every fence of a merged sync file counts. */
+TEST_F(buffer, import_merged)
+{
+	int line[3], one[3], merged, all, i;
+	unsigned int count = 0;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	for (i = 0; i < 3; i++) {
+		line[i] = timeline();
+		one[i] = fence(line[i], 1);
+	}
+	merged = must(sys_merge_fences(one[0], one[1]));
+	all = must(sys_merge_fences(merged, one[2]));
+	import_fence(self->fd, WRITE, all);
+	close(merged);
+	close(all);
+	all = export_fence(self->fd, READ);
+	EXPECT_EQ(0, sys_fence_status(all, &count));
+	EXPECT_EQ(3, count);
+	close(all);
+	for (i = 0; i < 3; i++) {
+		ready(0, self->fd, POLLIN);
+		advance(line[i], 1);
+	}
+	ready(POLLIN | POLLOUT, self->fd, POLLIN | POLLOUT);
+	for (i = 0; i < 3; i++) {
+		close(one[i]);
+		close(line[i]);
+	}
+}
+
+/* Passes when the buffer keeps many timelines apart. */
+TEST_F(buffer, many_timelines)
+{
+	unsigned int count = 0;
+	int line[40], sync_fd, i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	for (i = 0; i < 40; i++) {
+		line[i] = timeline();
+		add_fence(self->fd, i % 2 ? READ : WRITE, line[i], 1);
+	}
+	sync_fd = export_fence(self->fd, WRITE);
+	EXPECT_EQ(0, sys_fence_status(sync_fd, &count));
+	EXPECT_EQ(40, count);
+	close(sync_fd);
+	sync_fd = export_fence(self->fd, READ);
+	EXPECT_EQ(0, sys_fence_status(sync_fd, &count));
+	EXPECT_EQ(20, count);
+	for (i = 0; i < 40; i++)
+		close(line[i]);
+	EXPECT_NE(0, sys_fence_status(sync_fd, NULL));
+	close(sync_fd);
+}
+
+/* Passes when an exported sync file tells how its device ended. */
+TEST_F(buffer, export_tells_the_error)
+{
+	int line, sync_fd;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	line = timeline();
+	add_fence(self->fd, WRITE, line, 1);
+	sync_fd = export_fence(self->fd, READ);
+	EXPECT_EQ(0, sys_fence_status(sync_fd, NULL));
+	close(line);
+	EXPECT_EQ(-ENOENT, sys_fence_status(sync_fd, NULL));
+	close(sync_fd);
+	ready(POLLIN | POLLOUT, self->fd, POLLIN | POLLOUT);
+}
+
+/* Passes when a fence that has signalled is no reason to wait. */
+TEST_F(buffer, import_signalled)
+{
+	int sync_fd;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	advance(self->timeline, 5);
+	add_fence(self->fd, WRITE, self->timeline, 3);
+	ready(POLLIN | POLLOUT, self->fd, POLLIN | POLLOUT);
+	sync_fd = export_fence(self->fd, RW);
+	EXPECT_EQ(1, sys_fence_status(sync_fd, NULL));
+	close(sync_fd);
+}
+
+/* Passes when one buffer's fences can be put on another. */
+TEST_F(buffer, hand_over)
+{
+	int other, sync_fd;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	other = must(self->from->alloc(self->dev, self->page, true));
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	sync_fd = export_fence(self->fd, READ);
+	import_fence(other, READ, sync_fd);
+	close(sync_fd);
+	close_buffer();
+	ready(POLLIN, other, POLLIN | POLLOUT);
+	advance(self->timeline, 1);
+	ready(POLLIN | POLLOUT, other, POLLIN | POLLOUT);
+	close(other);
+}
+
+/* Passes when a full table of descriptors is -EMFILE and nothing is lost. */
+TEST_F(buffer, table_full)
+{
+	struct rlimit old, low;
+	int fds = open_fds(), lowest, ret[64], i;
+
+	lowest = must(or_errno(dup(self->fd)));
+	close(lowest);
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
+	low = old;
+	low.rlim_cur = lowest;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &low));
+	for (i = 0; i < 64; i++)
+		ret[i] = sys_export_fence(self->fd, WRITE);
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
+	for (i = 0; i < 64; i++)
+		ASSERT_EQ(-EMFILE, ret[i]);
+	EXPECT_EQ(fds, open_fds());
+	i = export_fence(self->fd, WRITE);
+	EXPECT_EQ(lowest, i);
+	close(i);
+}
+
+TEST_HARNESS_MAIN

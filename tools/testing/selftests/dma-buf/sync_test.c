@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* DMA_BUF_IOCTL_SYNC: its flags, whom it waits for, and how the wait ends. */
+#include "dma_buf_utils.h"
+
+#define READ DMA_BUF_SYNC_READ
+#define WRITE DMA_BUF_SYNC_WRITE
+#define RW DMA_BUF_SYNC_RW
+#define END DMA_BUF_SYNC_END
+
+/* Passes when the kernel takes the six sensible sets of flags and no other. */
+TEST_F(buffer, every_flag)
+{
+	__u64 flags;
+	int expected;
+
+	sync_cpu(self->fd, RW);
+	for (flags = 0; flags < 32; flags++) {
+		expected = flags < 8 && (flags & RW) ? 0 : -EINVAL;
+		ASSERT_EQ(expected, sys_sync_cpu(self->fd, flags))
+			TH_LOG("flags %llu", (unsigned long long)flags);
+	}
+	for (flags = 32; flags; flags <<= 1)
+		err_sync_cpu(EINVAL, self->fd, flags | RW);
+	sync_cpu(self->fd, RW | END);
+}
+
+/* Passes when an argument that cannot be read is -EFAULT. */
+TEST_F(buffer, bad_pointer)
+{
+	char *page = mmap(NULL, self->page, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, page);
+	err_raw_ioctl(EFAULT, self->fd, DMA_BUF_IOCTL_SYNC, NULL);
+	err_raw_ioctl(EFAULT, self->fd, DMA_BUF_IOCTL_SYNC, page);
+	err_raw_ioctl(EFAULT, self->fd, DMA_BUF_IOCTL_SYNC, page - 4);
+	err_raw_ioctl(EFAULT, self->fd, DMA_BUF_IOCTL_SYNC, (void *)-8L);
+	munmap(page, self->page);
+}
+
+/* Passes when requests next to the known ones are -ENOTTY. */
+TEST_F(buffer, unknown_requests)
+{
+	struct dma_buf_sync arg = { .flags = RW };
+
+	err_raw_ioctl(ENOTTY, self->fd, _IOW('b', 4, struct dma_buf_sync), &arg);
+	err_raw_ioctl(ENOTTY, self->fd, _IOR('b', 0, struct dma_buf_sync), &arg);
+	err_raw_ioctl(ENOTTY, self->fd, _IOWR('b', 0, struct dma_buf_sync), &arg);
+	err_raw_ioctl(ENOTTY, self->fd, _IOW('b', 0, __u32), &arg);
+	err_raw_ioctl(ENOTTY, self->fd, _IO('b', 0), &arg);
+	err_raw_ioctl(ENOTTY, self->fd, _IOW('a', 0, struct dma_buf_sync), &arg);
+}
+
+/* Passes when nested and repeated brackets of an idle buffer do not wait. */
+TEST_F(buffer, idle_never_waits)
+{
+	static const __u64 access[] = { READ, WRITE, RW };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(access); i++) {
+		sync_cpu(self->fd, access[i]);
+		sync_cpu(self->fd, access[i]);
+		sync_cpu(self->fd, access[i] | END);
+		sync_cpu(self->fd, access[i] | END);
+	}
+}
+
+/* Who waits for whom: a row is passed when START blocks as it says. */
+static const struct {
+	__u32 fence;
+	__u64 start;
+	bool blocks;
+} wait_rows[] = {
+	{ READ, READ, false },
+	{ READ, WRITE, true },
+	{ READ, RW, true },
+	{ WRITE, READ, true },
+	{ WRITE, WRITE, true },
+	{ WRITE, RW, true },
+	{ RW, READ, true },
+	{ RW, WRITE, true },
+	{ RW, RW, true },
+};
+
+/* Passes when START waits for just those fences that concern it. */
+TEST_F(buffer, start_waits)
+{
+	struct worker worker;
+	unsigned int i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	for (i = 0; i < ARRAY_SIZE(wait_rows); i++) {
+		add_fence(self->fd, wait_rows[i].fence, self->timeline, i + 1);
+		worker = (struct worker) {
+			.call = call_sync_cpu,
+			.fd = self->fd,
+			.arg = wait_rows[i].start,
+		};
+		worker_start(&worker);
+		EXPECT_EQ(wait_rows[i].blocks, worker_blocks(&worker))
+			TH_LOG("row %u", i);
+		EXPECT_EQ(!wait_rows[i].blocks, worker_done(&worker));
+		advance(self->timeline, 1);
+		ASSERT_EQ(0, worker_join(&worker));
+		sync_cpu(self->fd, wait_rows[i].start | END);
+	}
+}
+
+/* Passes when END comes back with every fence still pending. */
+TEST_F(buffer, end_never_waits)
+{
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	sync_cpu(self->fd, RW);
+	add_fence(self->fd, READ, self->timeline, 1);
+	add_fence(self->fd, WRITE, self->timeline, 2);
+	sync_cpu(self->fd, READ | END);
+	sync_cpu(self->fd, WRITE | END);
+	sync_cpu(self->fd, RW | END);
+	ready(0, self->fd, POLLOUT);
+}
+
+/* Passes when START waits for the last of many fences. */
+TEST_F(buffer, start_waits_for_all)
+{
+	struct worker worker = { .call = call_sync_cpu, .fd = self->fd, .arg = READ };
+	int line[8], i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	for (i = 0; i < 8; i++) {
+		line[i] = timeline();
+		add_fence(self->fd, WRITE, line[i], 1);
+	}
+	worker_start(&worker);
+	for (i = 7; i >= 0; i--) {
+		EXPECT_TRUE(worker_blocks(&worker));
+		advance(line[i], 1);
+	}
+	ASSERT_EQ(0, worker_join(&worker));
+	for (i = 0; i < 8; i++)
+		close(line[i]);
+}
+
+static void take_signal(int signal)
+{
+	(void)signal;
+}
+
+static void handle_usr1(int flags)
+{
+	struct sigaction action = {
+		.sa_handler = take_signal,
+		.sa_flags = flags,
+	};
+
+	sigaction(SIGUSR1, &action, NULL);
+}
+
+/* Passes when a signal ends the wait with -EINTR and the next call works. */
+TEST_F(buffer, signal_interrupts)
+{
+	struct worker worker = { .call = call_sync_cpu, .fd = self->fd, .arg = RW };
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	handle_usr1(0);
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	worker_start(&worker);
+	EXPECT_TRUE(worker_blocks(&worker));
+	ASSERT_EQ(0, pthread_kill(worker.thread, SIGUSR1));
+	EXPECT_EQ(-EINTR, worker_join(&worker));
+	ready(0, self->fd, POLLIN);
+	advance(self->timeline, 1);
+	sync_cpu(self->fd, RW);
+	sync_cpu(self->fd, RW | END);
+}
+
+/* Passes when SA_RESTART resumes the wait behind the program's back. */
+TEST_F(buffer, signal_restarts)
+{
+	struct worker worker = { .call = call_sync_cpu, .fd = self->fd, .arg = READ };
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	handle_usr1(SA_RESTART);
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	worker_start(&worker);
+	EXPECT_TRUE(worker_blocks(&worker));
+	ASSERT_EQ(0, pthread_kill(worker.thread, SIGUSR1));
+	EXPECT_TRUE(worker_blocks(&worker));
+	advance(self->timeline, 1);
+	EXPECT_EQ(0, worker_join(&worker));
+}
+
+/* Passes when a process that waits can be killed, and the buffer goes on. */
+TEST_F(buffer, kill_ends_the_wait)
+{
+	int status;
+	pid_t child;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child)
+		_exit(sys_sync_cpu(self->fd, READ) ? 1 : 0);
+	sleep_ms(50);
+	ASSERT_EQ(0, waitpid(child, &status, WNOHANG));
+	ASSERT_EQ(0, kill(child, SIGKILL));
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+	advance(self->timeline, 1);
+	sync_cpu(self->fd, READ);
+	sync_cpu(self->fd, READ | END);
+}
+
+/* Passes when a device that died counts as one that has finished. */
+TEST_F(buffer, failed_fence_ends_the_wait)
+{
+	struct worker worker = { .call = call_sync_cpu, .fd = self->fd, .arg = RW };
+	int line;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	line = timeline();
+	add_fence(self->fd, WRITE, line, 1);
+	worker_start(&worker);
+	EXPECT_TRUE(worker_blocks(&worker));
+	close(line);
+	EXPECT_EQ(0, worker_join(&worker));
+}
+
+TEST_HARNESS_MAIN
