@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The verbs of this tree; each is a script of the same name in scripts/.
+
+export KERNEL O STOCK DEBUG ACCEL T INPUT
+
+VERBS := run test tree build shell coverage check clean
+
+.PHONY: help $(VERBS)
+help:
+	@sed -n 's/^#: \{0,1\}//p' scripts/common.sh
+
+$(VERBS):
+	@scripts/$@

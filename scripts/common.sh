@@ -1,0 +1,74 @@
+# shellcheck shell=sh disable=SC2034 # variables for those who source this
+# SPDX-License-Identifier: GPL-2.0
+#
+# Sourced by every verb, from the top of this tree: settles the variables and
+# takes the lock. "make" alone prints the lines that start with "#:".
+#
+#: make run      carry a picture through dma-bufs: picture in, pictures out
+#: make test     run the KUnit suites and the kselftests in QEMU
+#: make tree     lay this tree over the base kernel
+#: make build    build the kernel, the kselftests and the initramfs
+#: make shell    boot into a shell
+#: make coverage what the tests reach of the core, line by line
+#: make check    run the static checks
+#: make clean    remove the build directory
+#:
+#: Variables, all optional:
+#:   KERNEL=PATH  the base: a Linux 6.12.y tarball or directory
+#:                (default: what Debian's linux-source-6.12 installs)
+#:   O=DIR        the build directory (default: build)
+#:   STOCK=1      test the base kernel instead, same config, same tests
+#:   DEBUG=1      KASAN, lockdep, kmemleak and others
+#:   ACCEL=kvm    use hardware virtualization (default: tcg, emulation)
+#:   T=AREA       test one area only, for example T=poll
+#:   INPUT=FILE   the picture to run with
+
+die()
+{
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+trap 'exit 1' HUP INT TERM	# so that what is to happen on exit does happen
+
+# The kernel's makefiles are not to see this make's variables.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
+
+KERNEL=${KERNEL:-/usr/src/linux-source-6.12.tar.xz}
+O=$(realpath -m "${O:-build}")
+STOCK=${STOCK:-}
+DEBUG=${DEBUG:-}
+ACCEL=${ACCEL:-tcg}
+T=${T:-}
+COVERAGE=${COVERAGE:-}
+export KERNEL O STOCK DEBUG ACCEL T COVERAGE
+
+# Where things are: the tree to build from, where it is built, what came out.
+tree=$O/tree
+[ -z "$STOCK" ] || tree=$O/base
+flavour=${STOCK:+stock}
+flavour=${flavour:-ours}${DEBUG:+-debug}${COVERAGE:+-coverage}
+kbuild=$O/$flavour
+user=$O/user
+image=$kbuild/arch/x86/boot/bzImage
+initramfs=$O/initramfs.cpio.gz
+results=$O/results/$flavour
+guest=tools/testing/selftests/dma-buf/qemu
+export MEMORY=1G
+[ -z "$DEBUG" ] || MEMORY=2G
+
+case $ACCEL in
+tcg)	;;
+kvm)	if ! [ -w /dev/kvm ] || ! grep -qwE 'vmx|svm' /proc/cpuinfo; then
+		die "ACCEL=kvm: no hardware virtualization here, leave it out"
+	fi ;;
+*)	die "ACCEL=$ACCEL: tcg or kvm" ;;
+esac
+
+# One verb at a time in a build directory; a verb may run others.
+if [ "${DMA_BUF_LOCKED:-}" != "$O" ]; then
+	mkdir -p "$O"
+	exec 9>"$O/.lock"
+	flock -n 9 || die "$O is in use by another make"
+	export DMA_BUF_LOCKED="$O"
+fi

@@ -1,0 +1,76 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Boots a kernel and an initramfs in QEMU and hands back what the guest says:
+#
+#   boot.sh KERNEL INITRAMFS RESULTS SECONDS [PARAMETER...]
+#
+# The directory RESULTS gets console.log, report, files (a cpio archive) and
+# verdict; see init.c. The report is copied to standard output while the guest
+# writes it; when it died before that, the console is. Exits 0 when the guest
+# said "end" and had no problem, otherwise says why on standard error.
+# Variables: ACCEL (tcg or kvm), MEMORY, and CONSOLE (a QEMU character device,
+# to talk with the guest).
+set -eu
+
+kernel=$1 initramfs=$2 results=$3 seconds=$4
+shift 4
+
+mkdir -p "$results"
+rm -f "$results"/*
+: >"$results/report"
+: >"$results/verdict"
+: >"$results/console.log"
+
+case ${ACCEL:-tcg} in
+kvm)	machine='-accel kvm -cpu host' ;;
+*)	machine='-accel tcg,thread=multi -cpu max' ;;
+esac
+
+port()
+{
+	echo "-chardev file,id=$1,path=$results/$1 -device virtserialport,chardev=$1,name=$1"
+}
+
+status=0
+exec 3<&0	# or a command in the background would get /dev/null
+# shellcheck disable=SC2046,SC2086 # options without blanks, meant to be split
+timeout --foreground -k 5 "$seconds" qemu-system-x86_64 \
+	-M microvm,acpi=off,rtc=on,pit=on,pic=on $machine -smp 2 -m "${MEMORY:-1G}" \
+	-nodefaults -no-user-config -display none -no-reboot \
+	-serial "${CONSOLE:-file:$results/console.log}" \
+	-device virtio-serial-device $(port report) $(port files) $(port verdict) \
+	-kernel "$kernel" -initrd "$initramfs" \
+	-append "console=ttyS0 panic=-1 reboot=t oops=panic log_buf_len=4M $*" <&3 &
+qemu=$!
+trap 'kill $qemu 2>/dev/null || :' EXIT
+trap 'exit 130' HUP INT TERM
+tail -n +1 -s 0.2 -f --pid=$qemu "$results/report" || :	# the reader may leave
+wait $qemu || status=$?
+[ -s "$results/report" ] || cat "$results/console.log"
+
+last_words()
+{
+	echo "the console's last lines ($results/console.log):" >&2
+	tail -n "${1:-15}" "$results/console.log" | sed 's/\r$//; s/^/    /' >&2
+}
+
+if [ "$(tail -n 1 "$results/verdict")" = end ]; then
+	if sed -n 's/^problem: //p' "$results/verdict" | grep . >&2; then
+		exit 1
+	fi
+elif [ $status -eq 124 ]; then
+	echo "the guest hung: ended after $seconds seconds" >&2
+	last_words
+	exit 1
+elif [ $status -gt 128 ]; then
+	echo "QEMU was killed by signal $((status - 128))" >&2
+	exit 1
+elif [ $status -ne 0 ]; then
+	echo "QEMU failed with status $status" >&2
+	exit 1
+else
+	echo "the guest died without a verdict" >&2
+	last_words 30
+	exit 1
+fi

@@ -1,0 +1,603 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Process 1 of the dma-buf guest.
+ *
+ * Does what "mode=" on the kernel command line asks for (test, run or shell),
+ * looks for leaked buffers, leaked memory and complaints in the kernel log,
+ * and ends the machine. The console is for people; three virtio-serial ports
+ * are for the host:
+ *
+ *   report   the tests' results as KTAP, or the story that "run" tells
+ *   files    what was left in /out, a cpio archive
+ *   verdict  a "problem:" line for everything that went wrong outside of a
+ *            test case, and "end", the very last thing
+ */
+
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "../../kselftest.h"
+
+#define TESTS	"/tests"
+#define OUT	"/out"
+#define DEBUGFS	"/sys/kernel/debug"
+
+static FILE *report, *files, *verdict;
+
+static void power_off(void)
+{
+	fflush(NULL);
+	reboot(RB_AUTOBOOT);
+	_exit(1);
+}
+
+static __printf(1, 2) void problem(const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	printf("problem: %s\n", text);
+	if (verdict)
+		fprintf(verdict, "problem: %s\n", text);
+}
+
+static const char *parameter(const char *name, const char *fallback)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : fallback;
+}
+
+static void mount_or_die(const char *type, const char *where)
+{
+	mkdir(where, 0755);
+	if (mount(type, where, type, 0, NULL)) {
+		problem("cannot mount %s on %s: %m", type, where);
+		power_off();
+	}
+}
+
+/* The kernel could not open /dev/console for us: the initramfs has none. */
+static void open_console(void)
+{
+	int fd;
+
+	mount_or_die("devtmpfs", "/dev");
+	fd = open("/dev/console", O_RDWR);
+
+	if (fd < 0)
+		power_off();
+	for (int i = 0; i < 3; i++)
+		dup2(fd, i);
+	if (fd > 2)
+		close(fd);
+	setlinebuf(stdout);
+}
+
+static void mount_filesystems(void)
+{
+	mount_or_die("proc", "/proc");
+	mount_or_die("sysfs", "/sys");
+	mount_or_die("debugfs", DEBUGFS);
+	mount_or_die("tracefs", "/sys/kernel/tracing");
+	mount_or_die("tmpfs", "/dev/shm");
+	mount_or_die("tmpfs", "/tmp");
+	mount_or_die("tmpfs", OUT);
+}
+
+static FILE *find_port(const char *wanted)
+{
+	const char *class = "/sys/class/virtio-ports";
+	DIR *dir = opendir(class);
+	char path[512], name[64];
+	FILE *found = NULL, *f;
+	struct dirent *entry;
+
+	while (dir && !found && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "%s/%s/name", class, entry->d_name);
+		f = fopen(path, "re");
+		if (!f)
+			continue;
+		if (fscanf(f, "%63s", name) == 1 && !strcmp(name, wanted)) {
+			snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
+			found = fopen(path, "we");
+		}
+		fclose(f);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* The driver announces ports from a work item: give them time to appear. */
+static FILE *open_port(const char *name)
+{
+	FILE *port = NULL;
+
+	for (int tries = 0; tries < 500 && !port; tries++) {
+		port = find_port(name);
+		if (!port)
+			usleep(10000);
+	}
+	if (!port) {
+		problem("no virtio-serial port called %s", name);
+		power_off();
+	}
+	setlinebuf(port);
+	return port;
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, text, strlen(text)) < 0)
+		problem("cannot write %s: %m", path);
+	close(fd);
+}
+
+/* Injected failures are meant: no backtrace for each of them. */
+static void quiet_fault_injection(void)
+{
+	write_file(DEBUGFS "/failslab/verbose", "0");
+	write_file(DEBUGFS "/fail_page_alloc/verbose", "0");
+}
+
+/* How many seconds a test program may take: see the settings file. */
+static unsigned int test_timeout(void)
+{
+	FILE *f = fopen(TESTS "/settings", "re");
+	unsigned int seconds = 45;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "timeout=%u", &seconds);
+	if (f)
+		fclose(f);
+	return seconds * atoi(parameter("slow", "1"));
+}
+
+static pid_t start_program(char *const argv[], int out)
+{
+	pid_t pid = fork();
+	int null;
+
+	if (pid)
+		return pid;
+	null = open("/dev/null", O_RDONLY);
+	dup2(null, 0);
+	dup2(out, 1);
+	dup2(out, 2);
+	if (!chdir(TESTS))
+		execv(argv[0], argv);
+	printf("# cannot start %s: %s\n", argv[0], strerror(errno));
+	fflush(stdout);
+	_exit(127);
+}
+
+static void report_line(const char *line, const char *indent)
+{
+	puts(line);
+	fprintf(report, "%s%s\n", indent, line);
+}
+
+/* Passes on whole lines of a program's output; returns how many said "not ok". */
+static unsigned int pass_on_output(FILE *out, const char *indent)
+{
+	static char line[4096];
+	static size_t used;
+	unsigned int failed = 0;
+	int c;
+
+	while ((c = fgetc(out)) != EOF) {
+		if (c != '\n' && used < sizeof(line) - 1) {
+			line[used++] = c;
+			continue;
+		}
+		line[used] = '\0';
+		used = 0;
+		failed += !strncmp(line, "not ok ", 7);
+		if (strncmp(line, "TAP version", 11))
+			report_line(line, indent);
+	}
+	clearerr(out);
+	return failed;
+}
+
+/* Nobody but us is left afterwards, not even in another process group. */
+static void kill_everybody(void)
+{
+	kill(-1, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+}
+
+/*
+ * Runs a program, passing on its output. Returns its wait status with the
+ * number of "not ok" lines in @failed, or -1 when it took too long.
+ */
+static int run_program(char *const argv[], const char *indent, unsigned int *failed)
+{
+	time_t end = time(NULL) + test_timeout();
+	struct pollfd pfd = { .events = POLLIN };
+	int pipefd[2], status = -1;
+	FILE *out;
+	pid_t pid;
+
+	if (pipe2(pipefd, O_CLOEXEC)) {
+		problem("pipe: %m");
+		return -1;
+	}
+	fflush(NULL);
+	pid = start_program(argv, pipefd[1]);
+	close(pipefd[1]);
+	pfd.fd = pipefd[0];
+	fcntl(pfd.fd, F_SETFL, O_NONBLOCK);
+	out = fdopen(pfd.fd, "r");
+
+	*failed = 0;
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (time(NULL) > end) {
+			status = -1;
+			break;
+		}
+		if (poll(&pfd, 1, 50) > 0 && pfd.revents & POLLHUP)
+			usleep(1000);
+		*failed += pass_on_output(out, indent);
+	}
+	kill_everybody();
+	*failed += pass_on_output(out, indent);
+	fclose(out);
+	return status;
+}
+
+/* A KUnit suite's results are in debugfs: "KTAP version 1", "1..1", the suite. */
+static void report_suite(const char *suite, unsigned int number)
+{
+	char path[512], line[4096];
+	unsigned int skip = 2;
+	FILE *f;
+
+	snprintf(path, sizeof(path), DEBUGFS "/kunit/%s/results", suite);
+	f = fopen(path, "re");
+	if (!f) {
+		problem("no results of KUnit suite %s", suite);
+		return;
+	}
+	while (fgets(line, sizeof(line), f)) {
+		if (skip)
+			skip--;
+		else if (!strncmp(line, "ok 1 ", 5))
+			fprintf(report, "ok %u %s", number, line + 5);
+		else if (!strncmp(line, "not ok 1 ", 9))
+			fprintf(report, "not ok %u %s", number, line + 9);
+		else
+			fputs(line, report);
+	}
+	fclose(f);
+}
+
+static void run_selftest(const char *name, unsigned int number)
+{
+	char path[256], *argv[] = { path, NULL };
+	const char *result = "not ok", *directive = "";
+	int status, code = -1;
+	unsigned int failed;
+
+	snprintf(path, sizeof(path), TESTS "/%.127s", name);
+	report_line("KTAP version 1", "    ");
+	fprintf(report, "    # Subtest: %s\n", name);
+	status = run_program(argv, "    ", &failed);
+	if (status < 0)
+		problem("%s: not finished after %u seconds", name, test_timeout());
+	else if (WIFSIGNALED(status))
+		problem("%s: killed by signal %d", name, WTERMSIG(status));
+	else
+		code = WEXITSTATUS(status);
+	if (code == KSFT_PASS || code == KSFT_SKIP)
+		result = "ok";
+	else if (code > 0 && !failed)
+		problem("%s: exit status %d without a failed case", name, code);
+	if (code == KSFT_SKIP)
+		directive = " # SKIP";
+	fprintf(report, "%s %u %s%s\n", result, number, name, directive);
+	printf("%s %s%s\n", result, name, directive);
+}
+
+static int is_suite(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+/* Fills @names with the test programs that "only=" leaves; returns their number. */
+static unsigned int list_selftests(char names[][128], unsigned int max)
+{
+	const char *only = parameter("only", "");
+	FILE *f = fopen(TESTS "/kselftest-list.txt", "re");
+	unsigned int n = 0;
+
+	while (f && n < max && fscanf(f, " %*[^:]:%127s", names[n]) == 1)
+		n += !!strstr(names[n], only);
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* The suites have run while the kernel was booting; now the programs. */
+static void run_tests(void)
+{
+	char names[128][128];
+	struct dirent **suites = NULL;
+	int nsuites = scandir(DEBUGFS "/kunit", &suites, is_suite, alphasort);
+	unsigned int ntests = 0, number = 0;
+
+	if (nsuites < 0)
+		nsuites = 0;
+	if (!strcmp(parameter("selftests", "yes"), "yes"))
+		ntests = list_selftests(names, 128);
+	fprintf(report, "KTAP version 1\n1..%u\n", nsuites + ntests);
+	for (int i = 0; i < nsuites; i++)
+		report_suite(suites[i]->d_name, ++number);
+	for (unsigned int i = 0; i < ntests; i++)
+		run_selftest(names[i], ++number);
+}
+
+static void send_picture(char *exporter, char *to)
+{
+	char *const argv[] = { TESTS "/picture", exporter, "/in/picture.ppm", to, NULL };
+	unsigned int failed;
+	int status = run_program(argv, "", &failed);
+
+	if (status < 0 || !WIFEXITED(status))
+		problem("picture %s: killed", exporter);
+	else if (WEXITSTATUS(status))
+		problem("picture %s: exit status %d", exporter, WEXITSTATUS(status));
+}
+
+static void run_pictures(void)
+{
+	send_picture("heap", OUT "/heap.ppm");
+	send_picture("udmabuf", OUT "/udmabuf.ppm");
+}
+
+static void run_shell(void)
+{
+	static const char script[] =
+		"/bin/busybox --install -s /bin; "
+		"echo 'tests are in " TESTS ", exit ends the machine'; "
+		"cd " TESTS " && exec sh -i";
+	pid_t pid = fork();
+
+	if (!pid) {
+		setsid();
+		ioctl(0, TIOCSCTTY, 1);
+		execl("/bin/busybox", "sh", "-c", script, NULL);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+static int count_buffers(void)
+{
+	FILE *f = fopen(DEBUGFS "/dma_buf/bufinfo", "re");
+	int count = -1;
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "Total %d objects", &count);
+	if (f)
+		fclose(f);
+	return count;
+}
+
+/* Buffers go when the last reference does, at the latest a moment after. */
+static void check_buffers(void)
+{
+	int count = count_buffers();
+
+	for (int tries = 0; tries < 20 && count > 0; tries++) {
+		usleep(100000);
+		count = count_buffers();
+	}
+	if (count < 0)
+		problem("bufinfo cannot be read");
+	else if (count)
+		problem("bufinfo still lists %d objects", count);
+	else
+		report_line("bufinfo: 0 objects left", "# ");
+}
+
+/*
+ * kmemleak looks only at objects older than five seconds, and believes in a
+ * leak when the second scan finds it with its contents unchanged.
+ */
+static void check_memory(void)
+{
+	const char *path = DEBUGFS "/kmemleak";
+	unsigned int leaks = 0;
+	char line[512];
+	FILE *f;
+
+	if (access(path, W_OK))
+		return;
+	sleep(6);
+	write_file(path, "scan");
+	write_file(path, "scan");
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		leaks += !strncmp(line, "unreferenced object", 19);
+		fputs(line, stdout);
+	}
+	if (f)
+		fclose(f);
+	if (leaks)
+		problem("kmemleak: %u unreferenced objects", leaks);
+}
+
+/* Returns what a log line complains about, or NULL. */
+static const char *find_complaint(const char *line)
+{
+	static const char * const complaints[] = {
+		"BUG: ", "kernel BUG at", "Oops", "general protection fault",
+		"Kernel panic", "UBSAN: ", "INFO: task ", "INFO: trying to register",
+		"rcu: INFO: ", "suspected memory leaks", "WARNING: ",
+	};
+	bool warn_allowed = !strcmp(parameter("warnings", "fail"), "allow");
+
+	for (size_t i = 0; i < ARRAY_SIZE(complaints); i++) {
+		const char *found = strstr(line, complaints[i]);
+
+		/* WARN() says "WARNING: CPU:", a lock checker something else */
+		if (found && !(warn_allowed && !strncmp(found, "WARNING: CPU:", 13)))
+			return found;
+	}
+	return NULL;
+}
+
+static void check_log(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	unsigned long long next = 0, seq;
+	char record[8192], *text;
+	const char *complaint;
+	ssize_t len;
+
+	while ((len = read(fd, record, sizeof(record) - 1)) > 0) {
+		record[len] = '\0';
+		record[strcspn(record, "\n")] = '\0';
+		text = strchr(record, ';');
+		if (!text || sscanf(record, "%*u,%llu", &seq) != 1)
+			continue;
+		if (seq != next)
+			problem("kernel log: %llu lines lost", seq - next);
+		next = seq + 1;
+		complaint = find_complaint(text + 1);
+		if (complaint)
+			problem("kernel log: %s", complaint);
+	}
+	if (fd < 0 || (len < 0 && errno != EAGAIN))
+		problem("kernel log: %m");
+	close(fd);
+}
+
+static int keep_counters(const char *path, const struct stat *st, int type,
+			 struct FTW *where)
+{
+	const char *name = path + where->base;
+	char to[512], buffer[65536];
+	FILE *in, *out;
+	size_t len;
+
+	if (type != FTW_F || !S_ISREG(st->st_mode) || !strstr(name, ".gcda"))
+		return 0;
+	snprintf(to, sizeof(to), OUT "/%s", name);
+	in = fopen(path, "re");
+	out = fopen(to, "we");
+	while (in && out && (len = fread(buffer, 1, sizeof(buffer), in)) > 0)
+		fwrite(buffer, 1, len, out);
+	if (!in || !out || fclose(out))
+		problem("cannot keep %s", path);
+	if (in)
+		fclose(in);
+	return 0;
+}
+
+/* What a kernel that was built for it counted; the host makes sense of it. */
+static void keep_coverage(void)
+{
+	nftw(DEBUGFS "/gcov", keep_counters, 16, FTW_PHYS);
+}
+
+static void put_cpio_header(const char *name, size_t size)
+{
+	static unsigned int ino;
+	size_t length = strlen(name) + 1;
+
+	fprintf(files, "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x",
+		++ino, 0100644, 0, 0, 1, 0, size, 0, 0, 0, 0, length, 0);
+	fwrite(name, 1, length, files);
+	fwrite("\0\0\0", 1, -(110 + length) & 3, files);
+}
+
+static void send_file(const char *name)
+{
+	char path[512], buffer[65536];
+	struct stat st;
+	size_t len;
+	FILE *f;
+
+	snprintf(path, sizeof(path), OUT "/%s", name);
+	f = fopen(path, "re");
+	if (!f || fstat(fileno(f), &st) || !S_ISREG(st.st_mode)) {
+		problem("cannot send %s", path);
+		return;
+	}
+	put_cpio_header(name, st.st_size);
+	while ((len = fread(buffer, 1, sizeof(buffer), f)) > 0)
+		fwrite(buffer, 1, len, files);
+	fwrite("\0\0\0", 1, -st.st_size & 3, files);
+	fclose(f);
+}
+
+static void send_files(void)
+{
+	DIR *dir = opendir(OUT);
+	struct dirent *entry;
+
+	setvbuf(files, NULL, _IOFBF, 65536);
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			send_file(entry->d_name);
+	if (dir)
+		closedir(dir);
+	put_cpio_header("TRAILER!!!", 0);
+	if (fflush(files))
+		problem("cannot send files: %m");
+}
+
+int main(void)
+{
+	const char *mode = parameter("mode", "test");
+
+	open_console();
+	mount_filesystems();
+	report = open_port("report");
+	files = open_port("files");
+	verdict = open_port("verdict");
+	quiet_fault_injection();
+	if (!strcmp(mode, "shell"))
+		run_shell();
+	else if (!strcmp(mode, "run"))
+		run_pictures();
+	else
+		run_tests();
+	check_buffers();
+	check_memory();
+	check_log();
+	keep_coverage();
+	send_files();
+	fflush(report);
+	fputs("end\n", verdict);
+	power_off();
+}
