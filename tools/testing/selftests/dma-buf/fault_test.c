@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory that runs out: each call is made again and again, with its first
+ * allocation failing, then its second and so on, until none is left to fail.
+ * It may then give up, but must say so, keep nothing and leave nobody waiting.
+ */
+#include "dma_buf_utils.h"
+
+#define RW DMA_BUF_SYNC_RW
+#define DEBUGFS "/sys/kernel/debug/"
+#define SKIP_FAULTS "no fail-nth, no failslab: needs CONFIG_FAULT_INJECTION, " \
+	"CONFIG_FAILSLAB, CONFIG_FAULT_INJECTION_DEBUG_FS, debugfs mounted"
+#define REPEAT 8	/* calls per allocation: a leak stands out from noise */
+#define PATIENCE 120	/* s, for kernels that check all they do */
+#define ENDLESS 1000	/* allocations that no call has */
+#define SHORTLY 5	/* ms until a fence signals */
+#define SOON 5000	/* ms: long enough for the slowest machine */
+
+/* A call, what surrounds it undisturbed, and what came of it. */
+struct operation {
+	bool (*before)(struct operation *op);	/* make a buffer for one call */
+	int (*call)(struct operation *op);	/* a descriptor, 0 or -errno */
+	bool (*after)(struct operation *op, int ret);	/* tidy up; all well? */
+	int also;	/* an errno that is as right as ENOMEM */
+	bool never;	/* allocates */
+	bool listed;	/* in epoll before the buffer is busy */
+	unsigned int busy;	/* fences of a buffer made for one call */
+	unsigned int added;	/* fences that the call adds */
+
+	const struct exporter *from;
+	size_t size;
+	int dev, fd, epoll, importer, added_fd, timelines[8];
+	struct worker signaller;
+	__u32 handle;
+	void *map;
+
+	unsigned int points, errors;	/* allocations that failed; calls */
+	const char *problem;
+	int ret;
+};
+
+/* Allocations that may sleep fail too, and those of single pages. */
+static const char * const knobs[] = {
+	DEBUGFS "failslab/ignore-gfp-wait",
+	DEBUGFS "fail_page_alloc/ignore-gfp-wait",
+	DEBUGFS "fail_page_alloc/ignore-gfp-highmem",
+	DEBUGFS "fail_page_alloc/min-order",
+};
+
+/* Turn each knob to its value, which becomes what it was before. */
+static void knobs_swap(char *values[])
+{
+	unsigned int i;
+	char *old;
+	int fd;
+
+	for (i = 0; i < ARRAY_SIZE(knobs); i++) {
+		old = text_of(knobs[i], 64);
+		fd = open(knobs[i], O_WRONLY | O_CLOEXEC);
+		if (fd >= 0 && write(fd, values[i], strlen(values[i])) < 0)
+			perror(knobs[i]);
+		close(fd);
+		values[i] = old;
+	}
+}
+
+/* What a leak would show in; inodes apart, for others have them too. */
+static char *look(long *inodes)
+{
+	char *buffers = text_of(BUFINFO_PATH, 65536), *all = NULL;
+	char *fences = text_of(DEBUGFS "sync/info", 65536);
+	char *files = text_of("/proc/sys/fs/inode-nr", 64);
+	int next = dup(STDIN_FILENO);
+
+	close(next);
+	*inodes = files ? atol(files) : 0;
+	if (asprintf(&all, "next: %d\n%s%s", next, buffers, fences) < 0)
+		all = NULL;
+	free(buffers);
+	free(fences);
+	free(files);
+	return all;
+}
+
+/* Call once with allocation @nth failing, or none; false if there are fewer. */
+static bool call_failing(struct operation *op, int fail_nth, unsigned int nth)
+{
+	char text[16] = "";
+	bool good, failed;
+	int ret;
+
+	if (op->before && !op->before(op)) {
+		op->problem = "no buffer";
+		return false;
+	}
+	snprintf(text, sizeof(text), "%u", nth);
+	good = pwrite(fail_nth, text, strlen(text), 0) > 0;
+	ret = op->call(op);
+	good &= pread(fail_nth, text, sizeof(text) - 1, 0) > 0;
+	good &= pwrite(fail_nth, "0", 1, 0) > 0;
+	failed = nth && !atoi(text);
+	op->errors += ret < 0;
+	op->ret = ret;
+
+	if (!good)
+		op->problem = "no fail-nth";
+	else if (ret < 0 && !failed)
+		op->problem = "no allocation failed, but the call";
+	else if (ret < 0 && ret != -ENOMEM && ret != -op->also)
+		op->problem = "wrong error";
+	if (!op->after(op, ret) && !op->problem)
+		op->problem = "not as it should be afterwards";
+	return failed;
+}
+
+/* All that is asked of a call whose allocation @nth fails. */
+static bool walk_point(struct operation *op, int fail_nth, unsigned int nth)
+{
+	bool failed = false, same, fewer = false;
+	char *before, *after;
+	int tries, i;
+	long had, has;
+
+	for (tries = 0; tries < 3 && !fewer && !op->problem; tries++) {
+		before = look(&had);
+		for (i = 0; i < REPEAT && !op->problem; i++)
+			failed |= call_failing(op, fail_nth, nth);
+		after = look(&has);
+		fewer = has - had < REPEAT / 2;
+		same = before && after && !strcmp(before, after);
+		if (!same && !op->problem) {
+			op->problem = "leak";
+			printf("# before: %s\n# after: %s\n", before, after);
+		}
+		free(before);
+		free(after);
+	}
+	if (!fewer && !op->problem)
+		op->problem = "inodes leak";
+	if (!op->problem)
+		call_failing(op, fail_nth, 0);
+	return failed;
+}
+
+static void walk(struct operation *op, int fail_nth)
+{
+	char *values[ARRAY_SIZE(knobs)] = { "N", "N", "N", "0" };
+
+	knobs_swap(values);
+	/* What is allocated once for ever is not the call's. */
+	call_failing(op, fail_nth, 0);
+	while (!op->problem && op->points < ENDLESS &&
+	       walk_point(op, fail_nth, op->points + 1))
+		op->points++;
+	knobs_swap(values);
+}
+
+/* A sync_file of @count fences; they stay pending until this process ends. */
+static int pending_fences(unsigned int count)
+{
+	int all = sys_fence(sys_timeline(), 1), one, merged;
+
+	while (--count) {
+		one = sys_fence(sys_timeline(), 1);
+		merged = sys_merge_fences(all, one);
+		close(all);
+		close(one);
+		all = merged;
+	}
+	return all;
+}
+
+static void walk_case(struct __test_metadata *_metadata, struct operation *op)
+{
+	int fail_nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	unsigned int i;
+
+	if (fail_nth < 0 || access(knobs[0], W_OK))
+		SKIP(return, SKIP_FAULTS);
+	if (access(SW_SYNC_PATH, R_OK | W_OK))
+		SKIP(return, SKIP_FENCES);
+	op->added_fd = op->added ? must(pending_fences(op->added)) : -1;
+	for (i = 0; i < op->busy; i++)
+		op->timelines[i] = timeline();
+
+	walk(op, fail_nth);
+	TH_LOG("%u fault points, %u calls failed", op->points, op->errors);
+	EXPECT_EQ(NULL, op->problem)
+		TH_LOG("allocation %u: %s: %s", op->points, op->problem,
+		       op->ret < 0 ? strerror(-op->ret) : "success");
+	EXPECT_GT(ENDLESS, op->points);
+	/* How often they allocate is where implementations differ. */
+	if (!stock_only(POLL_PINS_FILE))
+		EXPECT_EQ(op->never, !op->points);
+	close(fail_nth);
+}
+
+/* A page more than a power of two: memory in more than one piece. */
+#define walk_faults(...) ({						\
+	struct operation operation = {					\
+		.from = self->from, .dev = self->dev, .fd = self->fd,	\
+		.size = self->size + self->page,			\
+		__VA_ARGS__						\
+	};								\
+									\
+	walk_case(_metadata, &operation);				\
+})
+
+static bool close_result(struct operation *op, int ret)
+{
+	return ret <= 0 || !close(ret);
+}
+
+static int call_export(struct operation *op)
+{
+	return op->from->alloc(op->dev, op->size, true);
+}
+
+/* Passes when there is a buffer or ENOMEM; shmem calls it ENOSPC. */
+TEST_F_TIMEOUT(buffer, export, PATIENCE)
+{
+	walk_faults(.call = call_export, .after = close_result, .also = ENOSPC);
+}
+
+/* A buffer that was never used, with fences that only it holds. */
+static bool fresh_buffer(struct operation *op)
+{
+	unsigned int i;
+
+	op->fd = call_export(op);
+	for (i = 0; i < op->busy; i++)
+		if (sys_add_fence(op->fd, RW, op->timelines[i], 1))
+			return false;
+	return op->fd >= 0;
+}
+
+static bool close_both(struct operation *op, int ret)
+{
+	return close_result(op, ret) & !close(op->fd);
+}
+
+static int call_export_fence(struct operation *op)
+{
+	return sys_export_fence(op->fd, RW);
+}
+
+/* Passes when the only fence is exported, or nothing and ENOMEM. */
+TEST_F(buffer, export_fence)
+{
+	walk_faults(.call = call_export_fence, .before = fresh_buffer,
+		    .after = close_both, .busy = 1);
+}
+
+/* Passes when fences that need an array are exported, or nothing and ENOMEM. */
+TEST_F(buffer, export_fences)
+{
+	walk_faults(.call = call_export_fence, .before = fresh_buffer,
+		    .after = close_both, .busy = 8);
+}
+
+static int call_import_fence(struct operation *op)
+{
+	return sys_import_fence(op->fd, RW, op->added_fd);
+}
+
+/* Has the buffer all the fences that it should have, and no other? */
+static bool imported(struct operation *op, int ret)
+{
+	unsigned int want = op->busy + (ret < 0 ? 0 : op->added), count = 0;
+	int sync_fd = sys_export_fence(op->fd, RW);
+	bool good = sys_fence_status(sync_fd, &count) == !want &&
+		    (!want || want == count);
+
+	close(sync_fd);
+	return !close(op->fd) && good;
+}
+
+/* Passes when the buffer has its first fence, or not and ENOMEM. */
+TEST_F(buffer, import_fence)
+{
+	walk_faults(.call = call_import_fence, .before = fresh_buffer,
+		    .after = imported, .added = 1);
+}
+
+/* Passes when all of a merged file's fences join those before them, or none. */
+TEST_F(buffer, import_merged_fences)
+{
+	walk_faults(.call = call_import_fence, .before = fresh_buffer,
+		    .after = imported, .busy = 5, .added = 16);
+}
+
+static int call_set_name(struct operation *op)
+{
+	return sys_set_name(op->fd, "a name");
+}
+
+/* Passes when a name needs no memory: every buffer has a place for it. */
+TEST_F(buffer, set_name)
+{
+	walk_faults(.call = call_set_name, .after = close_result, .never = true);
+}
+
+static int call_mmap(struct operation *op)
+{
+	op->map = sys_map(op->fd, getpagesize());
+	return op->map == MAP_FAILED ? -errno : 0;
+}
+
+static bool unmap(struct operation *op, int ret)
+{
+	return ret < 0 || !munmap(op->map, getpagesize());
+}
+
+/* Passes when the buffer is mapped, or not and ENOMEM. */
+TEST_F(buffer, mmap)
+{
+	walk_faults(.call = call_mmap, .after = unmap);
+}
+
+static int epoll_add(struct operation *op)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return or_errno(epoll_ctl(op->epoll, EPOLL_CTL_ADD, op->fd, &event));
+}
+
+static int signal_shortly(struct worker *worker)
+{
+	sleep_ms(SHORTLY);
+	return sys_advance(worker->fd, 1);
+}
+
+/* A buffer that nobody has waited for, with a fence that signals shortly. */
+static bool fresh_wait(struct operation *op)
+{
+	op->epoll = epoll_create1(EPOLL_CLOEXEC);
+	op->signaller.call = signal_shortly;
+	op->signaller.fd = sys_timeline();
+	return fresh_buffer(op) && (!op->listed || !epoll_add(op)) &&
+	       !sys_add_fence(op->fd, RW, op->signaller.fd, 1) &&
+	       !worker_begin(&op->signaller);
+}
+
+/* Woken by the fence, told that there is no memory to wait, or forgotten. */
+static int outcome(int ret, __u32 events)
+{
+	if (ret <= 0)
+		return ret ?: -ETIME;
+	return events == EPOLLIN ? 0 : events == EPOLLERR ? -ENOMEM : -EPROTO;
+}
+
+static int call_poll_in(struct operation *op)
+{
+	struct pollfd pfd = { .fd = op->fd, .events = POLLIN };
+	double start = now_ms();
+	int ret = or_errno(poll(&pfd, 1, SOON));
+
+	/* It looks once more before it gives up, but nobody woke it. */
+	return outcome(now_ms() - start < SOON ? ret : 0, pfd.revents);
+}
+
+static int call_epoll_wait(struct operation *op)
+{
+	struct epoll_event event = {};
+	int ret = or_errno(epoll_wait(op->epoll, &event, 1, SOON));
+
+	return outcome(ret, event.events);
+}
+
+static int call_epoll(struct operation *op)
+{
+	return epoll_add(op) ?: call_epoll_wait(op);
+}
+
+/* Whoever waits for the buffer's next fence is woken by that. */
+static bool wakes(struct operation *op, int ret)
+{
+	bool good = !worker_join(&op->signaller) &&
+		    !sys_add_fence(op->fd, RW, op->signaller.fd, 2) &&
+		    !worker_begin(&op->signaller) && !call_poll_in(op) &&
+		    !worker_join(&op->signaller);
+
+	close(op->epoll);
+	close(op->signaller.fd);
+	return !close(op->fd) && good;
+}
+
+/* Passes when poll() is woken, or has no memory to wait and says POLLERR. */
+TEST_F(buffer, poll)
+{
+	walk_faults(.call = call_poll_in, .before = fresh_wait, .after = wakes);
+}
+
+/* Passes when epoll reports the event or EPOLLERR, or ENOMEM beforehand. */
+TEST_F(buffer, epoll)
+{
+	walk_faults(.call = call_epoll, .before = fresh_wait, .after = wakes);
+}
+
+/* Passes when the same holds of a buffer that was ready when it was added. */
+TEST_F(buffer, epoll_wait)
+{
+	walk_faults(.call = call_epoll_wait, .before = fresh_wait, .after = wakes,
+		    .listed = true);
+}
+
+static int call_attach_and_map(struct operation *op)
+{
+	return vgem_import(op->importer, op->fd, &op->handle);
+}
+
+static bool close_handle(struct operation *op, int ret)
+{
+	return ret < 0 || !vgem_close_handle(op->importer, op->handle);
+}
+
+/* Passes when the importer has the buffer mapped, or no reference and ENOMEM. */
+TEST_F(buffer, attach_and_map)
+{
+	int importer = vgem_open();
+
+	if (importer < 0)
+		SKIP(return, "no importer: needs %s", vgem_exporter.config);
+	walk_faults(.call = call_attach_and_map, .after = close_handle,
+		    .importer = importer);
+	close(importer);
+}
+
+static int call_read(const char *path, const char *expected)
+{
+	char *text = text_of(path, 65536);
+	int ret = text ? 0 : -errno;
+
+	if (text && !strstr(text, expected))
+		ret = -EPROTO;
+	free(text);
+	return ret;
+}
+
+static int call_read_bufinfo(struct operation *op)
+{
+	return call_read(BUFINFO_PATH, " objects, ");
+}
+
+/* Passes when a listing of more than a page is read to its end, or ENOMEM. */
+TEST_F(buffer, bufinfo)
+{
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	import_fence(self->fd, RW, must(pending_fences(100)));
+	walk_faults(.call = call_read_bufinfo, .after = close_result);
+}
+
+static int call_read_fdinfo(struct operation *op)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", op->fd);
+	return call_read(path, "\nexp_name:");
+}
+
+/* Passes when fdinfo is whole, or ENOMEM; proc says ENOENT without an inode. */
+TEST_F(buffer, fdinfo)
+{
+	walk_faults(.call = call_read_fdinfo, .after = close_result, .also = ENOENT);
+}
+
+TEST_HARNESS_MAIN
