@@ -16,7 +16,8 @@
 
 #include "mock.h"
 
-#define DMA_BUF_BUFINFO_MAX	SZ_128K
+/* Room for 10,000 buffers */
+#define DMA_BUF_BUFINFO_MAX	SZ_2M
 
 static void dma_buf_bufinfo_unmount(void *mnt)
 {
@@ -75,11 +76,19 @@ static ssize_t dma_buf_bufinfo_read(struct file *file, char *buf, size_t len,
 	return ret;
 }
 
+static void dma_buf_bufinfo_buffer_end(void *buf)
+{
+	kvfree(buf);
+}
+
 static char *dma_buf_bufinfo_buffer(struct kunit *test)
 {
-	char *buf = kunit_kzalloc(test, DMA_BUF_BUFINFO_MAX, GFP_KERNEL);
+	char *buf = kvzalloc(DMA_BUF_BUFINFO_MAX, GFP_KERNEL);
+	int ret;
 
 	KUNIT_ASSERT_NOT_NULL(test, buf);
+	ret = kunit_add_action_or_reset(test, dma_buf_bufinfo_buffer_end, buf);
+	KUNIT_ASSERT_EQ(test, ret, 0);
 	return buf;
 }
 
@@ -306,6 +315,162 @@ static void dma_buf_bufinfo_small_reads(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, strcmp(large, small), 0);
 }
 
+static struct sg_table *dma_buf_crowd_map(struct dma_buf_attachment *attach,
+					  enum dma_data_direction dir)
+{
+	return NULL;
+}
+
+static void dma_buf_crowd_unmap(struct dma_buf_attachment *attach,
+				struct sg_table *sgt,
+				enum dma_data_direction dir)
+{
+}
+
+static void dma_buf_crowd_release(struct dma_buf *dmabuf)
+{
+}
+
+/* A buffer that exists, and no more: there may be very many. */
+static struct dma_buf *dma_buf_crowd_export(void)
+{
+	static const struct dma_buf_ops ops = {
+		.map_dma_buf = dma_buf_crowd_map,
+		.unmap_dma_buf = dma_buf_crowd_unmap,
+		.release = dma_buf_crowd_release,
+	};
+	DEFINE_DMA_BUF_EXPORT_INFO(info);
+
+	info.exp_name = "crowd";
+	info.ops = &ops;
+	info.size = SZ_4K;
+	info.priv = (void *)&ops;
+
+	return dma_buf_export(&info);
+}
+
+static void dma_buf_crowd_put(void *dmabuf)
+{
+	__fput_sync(((struct dma_buf *)dmabuf)->file);
+}
+
+static const int dma_buf_crowd_rows[] = { 0, 1, 10000 };
+
+static void dma_buf_crowd_desc(const int *num, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%d buffers", *num);
+}
+
+KUNIT_ARRAY_PARAM(dma_buf_crowd, dma_buf_crowd_rows, dma_buf_crowd_desc);
+
+/* Passes when the list is complete however it is read, and its sum right. */
+static void dma_buf_bufinfo_crowd(struct kunit *test)
+{
+	struct file *file = dma_buf_bufinfo_open(test);
+	const int *num = test->param_value;
+	struct dma_buf *dmabuf;
+	char *large, *small;
+	int i, ret, before;
+
+	before = dma_buf_bufinfo_count(dma_buf_bufinfo_text(test, file, SZ_64K),
+				       "\tAttached Devices:\n");
+	for (i = 0; i < *num; i++) {
+		dmabuf = dma_buf_crowd_export();
+		KUNIT_ASSERT_FALSE(test, IS_ERR(dmabuf));
+		ret = kunit_add_action_or_reset(test, dma_buf_crowd_put,
+						dmabuf);
+		KUNIT_ASSERT_EQ(test, ret, 0);
+	}
+
+	large = dma_buf_bufinfo_text(test, file, SZ_64K);
+	small = dma_buf_bufinfo_text(test, file, 150);
+	KUNIT_EXPECT_EQ(test, dma_buf_bufinfo_count(large, "\tcrowd\t"), *num);
+	KUNIT_EXPECT_EQ(test, dma_buf_bufinfo_count(large,
+						    "\tAttached Devices:\n"),
+			before + *num);
+	KUNIT_EXPECT_TRUE(test, !strcmp(large, small));
+}
+
+struct dma_buf_bufinfo_race {
+	struct file *file;
+	char *text;
+	char *row[8];
+	bool done;
+	int missed;
+	int unexported;
+};
+
+/* Read the whole list, and look for the buffers that are there all the time. */
+static void dma_buf_bufinfo_race_read(struct dma_buf_bufinfo_race *race)
+{
+	size_t len = 0;
+	loff_t pos = 0;
+	ssize_t ret;
+	int i;
+
+	do {
+		ret = dma_buf_bufinfo_read(race->file, race->text + len, 500,
+					   &pos);
+		if (ret > 0)
+			len += ret;
+		cond_resched();
+	} while (ret > 0 && len < DMA_BUF_BUFINFO_MAX - 500);
+
+	race->text[len] = '\0';
+	race->missed += ret < 0;
+	for (i = 0; i < ARRAY_SIZE(race->row); i++)
+		race->missed += dma_buf_bufinfo_count(race->text,
+						      race->row[i]) != 1;
+}
+
+/* The first one reads, the second one exports and releases meanwhile. */
+static void dma_buf_bufinfo_race_run(void *data, unsigned int who)
+{
+	struct dma_buf_bufinfo_race *race = data;
+	struct dma_buf *dmabuf[16];
+	int i, round;
+
+	if (!who) {
+		for (i = 0; i < 20; i++)
+			dma_buf_bufinfo_race_read(race);
+		WRITE_ONCE(race->done, true);
+		return;
+	}
+
+	for (round = 0; round < 1000 && !READ_ONCE(race->done); round++) {
+		for (i = 0; i < ARRAY_SIZE(dmabuf); i++)
+			dmabuf[i] = dma_buf_crowd_export();
+		cond_resched();
+		for (i = 0; i < ARRAY_SIZE(dmabuf); i++) {
+			if (IS_ERR(dmabuf[i]))
+				race->unexported++;
+			else
+				dma_buf_crowd_put(dmabuf[i]);
+		}
+		cond_resched();
+	}
+}
+
+/* Passes when a reader finds what stays while another thread makes it come and go. */
+static void dma_buf_bufinfo_races_export(struct kunit *test)
+{
+	struct dma_buf_bufinfo_race *race;
+	int i;
+
+	race = kunit_kzalloc(test, sizeof(*race), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, race);
+	race->file = dma_buf_bufinfo_open(test);
+	race->text = dma_buf_bufinfo_buffer(test);
+	for (i = 0; i < ARRAY_SIZE(race->row); i++)
+		race->row[i] = dma_buf_bufinfo_row(test,
+						   mock_exporter(test, 0, SZ_8K),
+						   "<none>");
+
+	mock_together(test, 2, dma_buf_bufinfo_race_run, race);
+	KUNIT_EXPECT_EQ(test, race->missed, 0);
+	KUNIT_EXPECT_EQ(test, race->unexported, 0);
+}
+
 /* Passes when a block larger than any buffer of the reader's comes whole. */
 static void dma_buf_bufinfo_large_block(struct kunit *test)
 {
@@ -361,6 +526,64 @@ static void dma_buf_bufinfo_lock_held(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, strstr(text,
 					   dma_buf_bufinfo_row(test, after,
 							       "<none>")));
+}
+
+/* A fence that makes room for others while it is being told of */
+struct dma_buf_bufinfo_fence {
+	struct dma_fence base;
+	spinlock_t lock; /* base's */
+	struct dma_resv *resv;
+	int asked;
+};
+
+static const char *dma_buf_bufinfo_fence_name(struct dma_fence *fence)
+{
+	struct dma_buf_bufinfo_fence *own =
+		container_of(fence, struct dma_buf_bufinfo_fence, base);
+
+	/* The list of fences moves to a larger place. */
+	if (!own->asked++ && dma_resv_reserve_fences(own->resv, 64))
+		return "no memory";
+	return "restless";
+}
+
+static const struct dma_fence_ops dma_buf_bufinfo_fence_ops = {
+	.get_driver_name = dma_buf_bufinfo_fence_name,
+	.get_timeline_name = dma_buf_bufinfo_fence_name,
+};
+
+/* Passes when fences that change in the middle of a block are told of once. */
+static void dma_buf_bufinfo_fences_change(struct kunit *test)
+{
+	struct file *file = dma_buf_bufinfo_open(test);
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_bufinfo_fence *fence;
+	char *text, *want;
+
+	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
+	fence = kzalloc(sizeof(*fence), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, fence);
+	spin_lock_init(&fence->lock);
+	fence->resv = exp->dmabuf->resv;
+	dma_fence_init(&fence->base, &dma_buf_bufinfo_fence_ops, &fence->lock,
+		       dma_fence_context_alloc(1), 7);
+	mock_fence_add(test, exp->dmabuf, &fence->base, DMA_RESV_USAGE_WRITE);
+
+	dma_resv_lock(exp->dmabuf->resv, NULL);
+	text = dma_buf_bufinfo_text(test, file, SZ_4K);
+	dma_resv_unlock(exp->dmabuf->resv);
+
+	KUNIT_EXPECT_GT(test, fence->asked, 2);
+	dma_fence_signal(&fence->base);
+	dma_fence_put(&fence->base);
+	want = dma_buf_bufinfo_lines(test, (const char *[]) {
+		dma_buf_bufinfo_row(test, exp, "<none>"),
+		"\tkernel fence:mock-driver mock-timeline seq 1 unsignalled\n",
+		"\twrite fence:restless restless seq 7 unsignalled\n",
+		"\tAttached Devices:\n",
+		NULL
+	});
+	dma_buf_bufinfo_expect(test, text, want);
 }
 
 /*
@@ -552,9 +775,12 @@ static struct kunit_case dma_buf_bufinfo_cases[] = {
 	KUNIT_CASE(dma_buf_bufinfo_gone),
 	KUNIT_CASE_PARAM(dma_buf_bufinfo_small_reads,
 			 dma_buf_bufinfo_step_gen_params),
+	KUNIT_CASE_PARAM(dma_buf_bufinfo_crowd, dma_buf_crowd_gen_params),
 	KUNIT_CASE(dma_buf_bufinfo_large_block),
 	KUNIT_CASE(dma_buf_bufinfo_lock_held),
+	KUNIT_CASE(dma_buf_bufinfo_fences_change),
 	KUNIT_CASE(dma_buf_bufinfo_changes_meanwhile),
+	KUNIT_CASE(dma_buf_bufinfo_races_export),
 	KUNIT_CASE(dma_buf_bufinfo_two_readers),
 	KUNIT_CASE(dma_buf_bufinfo_fdinfo_lines),
 	KUNIT_CASE_PARAM(dma_buf_bufinfo_name, dma_buf_name_gen_params),

@@ -368,14 +368,12 @@ static void dma_buf_map_segments(struct kunit *test)
 	dma_buf_map_check_own(test, exp);
 	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_TO_DEVICE);
 
-	if (!IS_ENABLED(CONFIG_NEED_SG_DMA_LENGTH))
-		return;
-
 	exp->sg_offset = 0;
 	exp->sg_merge = true;
 	sgt = dma_buf_map_ok(test, attach, DMA_TO_DEVICE);
 	KUNIT_EXPECT_EQ(test, sgt->nents, 1);
-	KUNIT_EXPECT_EQ(test, sg_dma_len(sgt->sgl), SZ_32K);
+	if (IS_ENABLED(CONFIG_NEED_SG_DMA_LENGTH))
+		KUNIT_EXPECT_EQ(test, sg_dma_len(sgt->sgl), SZ_32K);
 	dma_buf_map_check_table(test, exp, sgt);
 	dma_buf_map_check_own(test, exp);
 	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_TO_DEVICE);
@@ -495,28 +493,42 @@ static void dma_buf_map_signal_no_wait(struct kunit *test)
 	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_TO_DEVICE);
 }
 
-/* Passes when every dynamic importer is told of a move, once, and alone. */
+static const int dma_buf_move_rows[] = { 0, 1, 64 };
+
+static void dma_buf_move_desc(const int *num, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%d importers", *num);
+}
+
+KUNIT_ARRAY_PARAM(dma_buf_move, dma_buf_move_rows, dma_buf_move_desc);
+
+/*
+ * Passes when every dynamic importer is told of a move, once, under the lock,
+ * and no static one, attached before or after.
+ */
 static void dma_buf_map_move_notify(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
-	struct dma_buf_attachment *attach[5];
+	const int *num = test->param_value;
+	struct dma_buf_attachment *attach[64];
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(attach); i++)
-		attach[i] = i % 2 ? mock_attach(test, exp) :
-				    mock_attach_dynamic(test, exp);
+	mock_attach(test, exp);
+	for (i = 0; i < *num; i++)
+		attach[i] = mock_attach_dynamic(test, exp);
+	mock_attach(test, exp);
 
 	mock_log_reset(exp);
 	dma_resv_lock(exp->dmabuf->resv, NULL);
 	dma_buf_move_notify(exp->dmabuf);
 	dma_resv_unlock(exp->dmabuf->resv);
 
-	MOCK_EXPECT_LOG(test, exp, MOCK_MOVE_NOTIFY, MOCK_MOVE_NOTIFY,
-			MOCK_MOVE_NOTIFY);
-	KUNIT_EXPECT_TRUE(test, mock_call(exp, MOCK_MOVE_NOTIFY)->locked);
-	for (i = 0; i < ARRAY_SIZE(attach); i += 2) {
+	KUNIT_EXPECT_EQ(test, exp->calls, *num);
+	for (i = 0; i < *num; i++) {
 		struct mock_importer *imp = attach[i]->importer_priv;
 
+		KUNIT_EXPECT_EQ(test, exp->log[i].op, MOCK_MOVE_NOTIFY);
+		KUNIT_EXPECT_TRUE(test, exp->log[i].locked);
 		KUNIT_EXPECT_EQ(test, imp->notified, 1);
 	}
 }
@@ -554,7 +566,7 @@ static struct kunit_case dma_buf_map_cases[] = {
 			 dma_buf_nowait_gen_params),
 	KUNIT_CASE_PARAM(dma_buf_map_interrupted, dma_buf_kept_gen_params),
 	KUNIT_CASE(dma_buf_map_signal_no_wait),
-	KUNIT_CASE(dma_buf_map_move_notify),
+	KUNIT_CASE_PARAM(dma_buf_map_move_notify, dma_buf_move_gen_params),
 	KUNIT_CASE(dma_buf_map_move_notify_nobody),
 	{}
 };

@@ -138,7 +138,9 @@ static int mock_table_fill(struct mock_exporter *exp, struct sg_table *sgt)
 	}
 
 	if (exp->sg_merge) {
-		sg_dma_len(sgt->sgl) = exp->backed - exp->sg_offset;
+		/* Elsewhere the lengths of pages and segments are the same. */
+		if (IS_ENABLED(CONFIG_NEED_SG_DMA_LENGTH))
+			sg_dma_len(sgt->sgl) = exp->backed - exp->sg_offset;
 		sgt->nents = 1;
 	}
 
@@ -318,6 +320,8 @@ static int mock_op_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	mock_record(dmabuf, &call);
 	iosys_map_set_vaddr(map, exp->vaddr);
+	if (exp->vmaps && !exp->unbalanced)
+		exp->bad++;
 	if (!exp->fail[MOCK_VMAP])
 		exp->vmaps++;
 
@@ -915,6 +919,57 @@ bool mock_holder_drop(struct kunit *test, struct mock_holder *holder)
 {
 	kunit_release_action(test, mock_holder_end, holder);
 	return !holder->gave_up;
+}
+
+/* One of several threads that do something at the same time. */
+struct mock_thread {
+	struct work_struct work;
+	struct completion *go;
+	void (*what)(void *data, unsigned int who);
+	void *data;
+	unsigned int who;
+};
+
+static void mock_thread_work(struct work_struct *work)
+{
+	struct mock_thread *thread = container_of(work, struct mock_thread,
+						  work);
+
+	wait_for_completion(thread->go);
+	thread->what(thread->data, thread->who);
+}
+
+/**
+ * mock_together - have several threads do something at the same time
+ * @test: the case
+ * @num: how many threads
+ * @what: what they do; must not end the case by an assertion
+ * @data: for @what, which also learns the thread's number, counted from 0
+ *
+ * Returns when all of them have done it.
+ */
+void mock_together(struct kunit *test, unsigned int num,
+		   void (*what)(void *data, unsigned int who), void *data)
+{
+	struct mock_thread *thread;
+	DECLARE_COMPLETION_ONSTACK(go);
+	unsigned int i;
+
+	thread = kunit_kcalloc(test, num, sizeof(*thread), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, thread);
+
+	for (i = 0; i < num; i++) {
+		thread[i].go = &go;
+		thread[i].what = what;
+		thread[i].data = data;
+		thread[i].who = i;
+		INIT_WORK(&thread[i].work, mock_thread_work);
+		queue_work(system_unbound_wq, &thread[i].work);
+	}
+	complete_all(&go);
+	for (i = 0; i < num; i++)
+		flush_work(&thread[i].work);
+	kunit_kfree(test, thread);
 }
 
 /* Have a signal pending, so that interruptible waits end at once. */

@@ -211,6 +211,9 @@ struct mock_holder {
 struct mock_holder *mock_holder(struct kunit *test, struct dma_resv *resv);
 bool mock_holder_drop(struct kunit *test, struct mock_holder *holder);
 
+void mock_together(struct kunit *test, unsigned int num,
+		   void (*what)(void *data, unsigned int who), void *data);
+
 void mock_interrupt(void);
 void mock_interrupt_end(void);
 

@@ -607,6 +607,93 @@ static void dma_buf_poll_close_armed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, waiter->wakes, 0);
 }
 
+#define DMA_BUF_POLL_ROUNDS	32
+
+struct dma_buf_poll_race {
+	struct mock_exporter *exp[DMA_BUF_POLL_ROUNDS];
+	struct dma_fence *fence[DMA_BUF_POLL_ROUNDS];
+	struct dma_buf_waiter *waiter[DMA_BUF_POLL_ROUNDS][2];
+	atomic_t wrong;
+};
+
+/* Busy buffers, with two who are about to wait for each. */
+static struct dma_buf_poll_race *dma_buf_poll_race(struct kunit *test)
+{
+	struct dma_buf_poll_race *race;
+	int i;
+
+	race = kunit_kzalloc(test, sizeof(*race), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, race);
+	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
+		race->exp[i] = mock_exporter(test, 0, SZ_8K);
+		race->fence[i] = mock_fence_busy(test, race->exp[i]->dmabuf,
+						 DMA_RESV_USAGE_WRITE);
+		race->waiter[i][0] = dma_buf_waiter(test, race->exp[i], POLLIN);
+		race->waiter[i][1] = dma_buf_waiter(test, race->exp[i], POLLIN);
+	}
+
+	return race;
+}
+
+static void dma_buf_poll_race_ask(void *data, unsigned int who)
+{
+	struct dma_buf_poll_race *race = data;
+	int i;
+
+	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++)
+		if (dma_buf_waiter_ask(race->waiter[i][who]))
+			atomic_inc(&race->wrong);
+}
+
+/* Passes when two who are first to wait at the same time are both woken. */
+static void dma_buf_poll_first_two(struct kunit *test)
+{
+	struct dma_buf_poll_race *race = dma_buf_poll_race(test);
+	int i;
+
+	mock_together(test, 2, dma_buf_poll_race_ask, race);
+	KUNIT_EXPECT_EQ(test, atomic_read(&race->wrong), 0);
+
+	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++)
+		dma_fence_signal(race->fence[i]);
+	msleep(DMA_BUF_POLL_SETTLE_MS);
+	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
+		KUNIT_EXPECT_EQ(test, race->waiter[i][0]->wakes, 1);
+		KUNIT_EXPECT_EQ(test, race->waiter[i][1]->wakes, 1);
+	}
+}
+
+static void dma_buf_poll_race_close(void *data, unsigned int who)
+{
+	struct dma_buf_poll_race *race = data;
+	int i;
+
+	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
+		if (who)
+			mock_put(race->exp[i]);
+		else
+			dma_fence_signal(race->fence[i]);
+	}
+}
+
+/* Passes when a close and a signal at the same time find their way. */
+static void dma_buf_poll_close_races_signal(struct kunit *test)
+{
+	struct dma_buf_poll_race *race = dma_buf_poll_race(test);
+	int i;
+
+	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(race->waiter[i][0]), 0);
+		dma_buf_waiter_leave(test, race->waiter[i][0]);
+	}
+	mock_together(test, 2, dma_buf_poll_race_close, race);
+
+	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
+		KUNIT_EXPECT_EQ(test, race->exp[i]->releases, 1);
+		KUNIT_EXPECT_EQ(test, kref_read(&race->fence[i]->refcount), 1);
+	}
+}
+
 /* Passes when closing right behind the signal finds all work done. */
 static void dma_buf_poll_close_signalled(struct kunit *test)
 {
@@ -644,12 +731,14 @@ static struct kunit_case dma_buf_poll_cases[] = {
 	KUNIT_CASE(dma_buf_poll_repoll_arms),
 	KUNIT_CASE(dma_buf_poll_ask_often),
 	KUNIT_CASE(dma_buf_poll_many_waiters),
+	KUNIT_CASE(dma_buf_poll_first_two),
 	KUNIT_CASE(dma_buf_poll_first_leaves),
 	KUNIT_CASE(dma_buf_poll_all_leave),
 	KUNIT_CASE(dma_buf_poll_no_lock),
 	KUNIT_CASE(dma_buf_poll_shared_resv),
 	KUNIT_CASE(dma_buf_poll_close_armed),
 	KUNIT_CASE(dma_buf_poll_close_signalled),
+	KUNIT_CASE(dma_buf_poll_close_races_signal),
 	{}
 };
 

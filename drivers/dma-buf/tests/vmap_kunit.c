@@ -218,6 +218,49 @@ static void dma_buf_vmap_nested_no_lock(struct kunit *test)
 	dma_buf_vunmap_unlocked(exp->dmabuf, &outer);
 }
 
+struct dma_buf_vmap_crowd {
+	struct mock_exporter *exp;
+	atomic_t wrong;
+};
+
+/* Map and unmap, now this way, now that. */
+static void dma_buf_vmap_often(void *data, unsigned int who)
+{
+	struct dma_buf_vmap_crowd *crowd = data;
+	struct dma_buf *dmabuf = crowd->exp->dmabuf;
+	struct iosys_map map;
+	int i;
+
+	for (i = 0; i < 24; i++) {
+		if (dma_buf_vmap_by(&dma_buf_vmap_rows[(i + who) % 2], dmabuf,
+				    &map) ||
+		    map.vaddr != crowd->exp->vaddr) {
+			atomic_inc(&crowd->wrong);
+			continue;
+		}
+		cond_resched();
+		dma_buf_vunmap_by(&dma_buf_vmap_rows[(i >> 1) % 2], dmabuf,
+				  &map);
+	}
+}
+
+/*
+ * Passes when threads that come and go share the mapping: the exporter is never
+ * asked for a second one, and gets back each that it gave.
+ */
+static void dma_buf_vmap_threads(struct kunit *test)
+{
+	struct dma_buf_vmap_crowd crowd = {
+		.exp = mock_exporter(test, 0, SZ_8K),
+	};
+
+	mock_together(test, 4, dma_buf_vmap_often, &crowd);
+	KUNIT_EXPECT_EQ(test, atomic_read(&crowd.wrong), 0);
+	KUNIT_EXPECT_GE(test, mock_count(crowd.exp, MOCK_VMAP), 1);
+	KUNIT_EXPECT_EQ(test, mock_count(crowd.exp, MOCK_VMAP),
+			mock_count(crowd.exp, MOCK_VUNMAP));
+}
+
 /* Passes when a map takes no reference to the file. */
 static void dma_buf_vmap_no_reference(struct kunit *test)
 {
@@ -240,6 +283,7 @@ static struct kunit_case dma_buf_vmap_cases[] = {
 	KUNIT_CASE_PARAM(dma_buf_vmap_without_vunmap, dma_buf_vmap_gen_params),
 	KUNIT_CASE_PARAM(dma_buf_vmap_is_iomem, dma_buf_vmap_gen_params),
 	KUNIT_CASE(dma_buf_vmap_nested_no_lock),
+	KUNIT_CASE(dma_buf_vmap_threads),
 	KUNIT_CASE_PARAM(dma_buf_vmap_no_reference, dma_buf_vmap_gen_params),
 	{}
 };
