@@ -1120,10 +1120,8 @@ int dma_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 		return 0;
 
 	ret = dmabuf->ops->vmap(dmabuf, &obj->vmap);
-	if (ret) {
-		iosys_map_clear(&obj->vmap);
+	if (ret)
 		return ret;
-	}
 	*map = obj->vmap;
 	/* Paired with the acquire barrier in dma_buf_vmap_nest(). */
 	smp_wmb();
@@ -1193,7 +1191,6 @@ void dma_buf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	if (dmabuf->ops->vunmap)
 		dmabuf->ops->vunmap(dmabuf, &obj->vmap);
-	iosys_map_clear(&obj->vmap);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap, DMA_BUF);
 
