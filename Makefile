@@ -4,7 +4,7 @@
 
 export KERNEL O STOCK DEBUG ACCEL T INPUT
 
-VERBS := run test tree build shell coverage check clean
+VERBS := run test tree build shell coverage mutate check clean
 
 .PHONY: help $(VERBS)
 help:

@@ -10,6 +10,7 @@
 #: make build    build the kernel, the kselftests and the initramfs
 #: make shell    boot into a shell
 #: make coverage what the tests reach of the core, line by line
+#: make mutate   break the core in 100 places, and see whether the tests notice
 #: make check    run the static checks
 #: make clean    remove the build directory
 #:
