@@ -93,6 +93,7 @@ struct mock_call {
  * @held: the exporter still holds its own reference
  * @leaks: the case makes the core leak the buffer on purpose
  * @unbalanced: the case makes the exporter keep a pin, vmap or table
+ * @quiet: there will be too many calls for the log
  */
 struct mock_exporter {
 	struct dma_buf_ops ops;
@@ -118,6 +119,7 @@ struct mock_exporter {
 	bool held;
 	bool leaks;
 	bool unbalanced;
+	bool quiet;
 
 	/* private: for the end of the case */
 	struct kunit *test;

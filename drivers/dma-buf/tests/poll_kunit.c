@@ -613,6 +613,7 @@ struct dma_buf_poll_race {
 	struct mock_exporter *exp[DMA_BUF_POLL_ROUNDS];
 	struct dma_fence *fence[DMA_BUF_POLL_ROUNDS];
 	struct dma_buf_waiter *waiter[DMA_BUF_POLL_ROUNDS][2];
+	atomic_t here[DMA_BUF_POLL_ROUNDS];
 	atomic_t wrong;
 };
 
@@ -635,14 +636,26 @@ static struct dma_buf_poll_race *dma_buf_poll_race(struct kunit *test)
 	return race;
 }
 
+/* Start a round together, where there are two processors to do so. */
+static void dma_buf_poll_race_meet(struct dma_buf_poll_race *race, int round)
+{
+	int patience = 100000;
+
+	atomic_inc(&race->here[round]);
+	while (atomic_read(&race->here[round]) < 2 && patience--)
+		cpu_relax();
+}
+
 static void dma_buf_poll_race_ask(void *data, unsigned int who)
 {
 	struct dma_buf_poll_race *race = data;
 	int i;
 
-	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++)
+	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
+		dma_buf_poll_race_meet(race, i);
 		if (dma_buf_waiter_ask(race->waiter[i][who]))
 			atomic_inc(&race->wrong);
+	}
 }
 
 /* Passes when two who are first to wait at the same time are both woken. */
@@ -669,6 +682,7 @@ static void dma_buf_poll_race_close(void *data, unsigned int who)
 	int i;
 
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
+		dma_buf_poll_race_meet(race, i);
 		if (who)
 			mock_put(race->exp[i]);
 		else
