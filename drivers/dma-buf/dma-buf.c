@@ -1253,6 +1253,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap_unlocked, DMA_BUF);
  * @poll: where it belongs
  * @event: EPOLLIN or EPOLLOUT
  * @usage: the fences that matter
+ * @first: watch the first unsignalled fence next time, rather than the last
  */
 struct dma_buf_poll_slot {
 	struct dma_fence_cb cb;
@@ -1260,15 +1261,17 @@ struct dma_buf_poll_slot {
 	struct dma_buf_poll *poll;
 	__poll_t event;
 	enum dma_resv_usage usage;
+	bool first;
 };
 
 /**
  * struct dma_buf_poll - what it takes to wake the sleepers of one buffer
  *
- * Only one fence is watched a direction, the last one that has not signalled:
- * fences mostly signal in order. When it does, @work either finds the next one
- * or wakes the sleepers. Fence callbacks run under the fence's lock, where no
- * other fence can be asked anything, so they leave it to @work.
+ * Only one unsignalled fence is watched a direction. When it signals, @work
+ * either finds the next one or wakes the sleepers. Fence callbacks run under the
+ * fence's lock, where no other fence can be asked anything, so they leave it to
+ * @work. The last and the first fence take turns: whether fences signal in order
+ * or in reverse, and more are added, the one that signals last is soon found.
  *
  * That nobody sleeps for ever rests on two things. Whoever goes to sleep stands
  * on the wait queue before looking at the slot, and the work empties the slot
@@ -1335,21 +1338,23 @@ static void dma_buf_poll_fence_cb(struct dma_fence *fence,
 	irq_work_queue(&slot->poll->work);
 }
 
-/* The last unsignalled fence of @usage with a reference, or NULL. */
-static struct dma_fence *dma_buf_poll_last_fence(struct dma_resv *resv,
-						 enum dma_resv_usage usage)
+/* An unsignalled fence that @slot has to wait for, with a reference, or NULL. */
+static struct dma_fence *dma_buf_poll_slot_pick(struct dma_buf_poll_slot *slot)
 {
-	struct dma_fence *fence, *last = NULL;
+	struct dma_resv *resv = slot->poll->obj->base.resv;
+	struct dma_fence *fence, *picked = NULL;
 	struct dma_resv_iter cursor;
 
-	dma_resv_iter_begin(&cursor, resv, usage);
+	dma_resv_iter_begin(&cursor, resv, slot->usage);
 	dma_resv_for_each_fence_unlocked(&cursor, fence) {
-		dma_fence_put(last);
-		last = dma_fence_get(fence);
+		dma_fence_put(picked);
+		picked = dma_fence_get(fence);
+		if (READ_ONCE(slot->first))
+			break;
 	}
 	dma_resv_iter_end(&cursor);
 
-	return last;
+	return picked;
 }
 
 /* Watch @fence; true unless it has signalled meanwhile. */
@@ -1365,8 +1370,10 @@ static bool dma_buf_poll_slot_watch(struct dma_buf_poll_slot *slot,
 	if (!slot->fence && !poll->closed) {
 		watched = !dma_fence_add_callback(fence, &slot->cb,
 						  dma_buf_poll_fence_cb);
-		if (watched)
+		if (watched) {
 			slot->fence = dma_fence_get(fence);
+			WRITE_ONCE(slot->first, !slot->first);
+		}
 	}
 	spin_unlock_irqrestore(&poll->lock, flags);
 
@@ -1389,12 +1396,11 @@ static void dma_buf_poll_slot_clear(struct dma_buf_poll_slot *slot)
 /* See to it that sleepers are woken; true when there is nothing to wait for. */
 static bool dma_buf_poll_slot_arm(struct dma_buf_poll_slot *slot)
 {
-	struct dma_resv *resv = slot->poll->obj->base.resv;
 	struct dma_fence *fence;
 	bool watched;
 
 	do {
-		fence = dma_buf_poll_last_fence(resv, slot->usage);
+		fence = dma_buf_poll_slot_pick(slot);
 		if (!fence)
 			return true;
 		watched = dma_buf_poll_slot_watch(slot, fence);
