@@ -250,6 +250,24 @@ static void dma_buf_bufinfo_block_plain(struct kunit *test)
 	dma_buf_bufinfo_expect(test, text, want);
 }
 
+/* Passes when an exporter that has no name is listed nevertheless. */
+static void dma_buf_bufinfo_nobody(struct kunit *test)
+{
+	struct file *file = dma_buf_bufinfo_open(test);
+	struct mock_exporter *exp = mock_exporter_alloc(test, 0, SZ_8K);
+	char tail[64], *text;
+
+	if (IS_ENABLED(CONFIG_DMABUF_SYSFS_STATS))
+		kunit_skip(test, "the statistics want a name");
+
+	exp->info.exp_name = NULL;
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
+	text = dma_buf_bufinfo_text(test, file, SZ_4K);
+	snprintf(tail, sizeof(tail), "\t(null)\t%08lu\t<none>\n",
+		 file_inode(exp->dmabuf->file)->i_ino);
+	dma_buf_bufinfo_expect(test, text, tail);
+}
+
 /* Passes when the reader's own reference is not counted, others' are. */
 static void dma_buf_bufinfo_references(struct kunit *test)
 {
@@ -771,6 +789,7 @@ static struct kunit_case dma_buf_bufinfo_cases[] = {
 	KUNIT_CASE(dma_buf_bufinfo_frame),
 	KUNIT_CASE(dma_buf_bufinfo_block),
 	KUNIT_CASE(dma_buf_bufinfo_block_plain),
+	KUNIT_CASE(dma_buf_bufinfo_nobody),
 	KUNIT_CASE(dma_buf_bufinfo_references),
 	KUNIT_CASE(dma_buf_bufinfo_gone),
 	KUNIT_CASE_PARAM(dma_buf_bufinfo_small_reads,
