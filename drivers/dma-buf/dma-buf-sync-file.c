@@ -19,19 +19,48 @@ static bool dma_buf_sync_file_flags_ok(u32 flags)
 	return flags && !(flags & ~DMA_BUF_SYNC_RW);
 }
 
+/*
+ * One fence that stands for all that work of @usage has to wait for. Mostly there
+ * is one at most, for which it takes no array to collect them.
+ */
+static struct dma_fence *dma_buf_sync_file_fence(struct dma_resv *resv,
+						 enum dma_resv_usage usage)
+{
+	struct dma_fence *fence, *only = NULL;
+	struct dma_resv_iter cursor;
+	bool several = false;
+	int ret;
+
+	dma_resv_iter_begin(&cursor, resv, usage);
+	dma_resv_for_each_fence_unlocked(&cursor, fence) {
+		several = only && !dma_resv_iter_is_restarted(&cursor);
+		if (several)
+			break;
+		dma_fence_put(only);
+		only = dma_fence_get(fence);
+	}
+	dma_resv_iter_end(&cursor);
+
+	if (!several)
+		return only ?: dma_fence_get_stub();
+
+	dma_fence_put(only);
+	ret = dma_resv_get_singleton(resv, usage, &only);
+	if (ret)
+		return ERR_PTR(ret);
+	return only ?: dma_fence_get_stub();
+}
+
 /* Snapshot the fences that work of @usage has to wait for. */
 static struct sync_file *dma_buf_sync_file_snapshot(struct dma_buf *dmabuf,
 						    enum dma_resv_usage usage)
 {
-	struct dma_fence *fence = NULL;
 	struct sync_file *sync_file;
-	int ret;
+	struct dma_fence *fence;
 
-	ret = dma_resv_get_singleton(dmabuf->resv, usage, &fence);
-	if (ret)
-		return ERR_PTR(ret);
-	if (!fence)
-		fence = dma_fence_get_stub();
+	fence = dma_buf_sync_file_fence(dmabuf->resv, usage);
+	if (IS_ERR(fence))
+		return ERR_CAST(fence);
 
 	sync_file = sync_file_create(fence);
 	dma_fence_put(fence);
@@ -81,22 +110,31 @@ long dma_buf_ioctl_export_sync_file(struct dma_buf *dmabuf,
 static int dma_buf_sync_file_add(struct dma_resv *resv, struct dma_fence *fence,
 				 enum dma_resv_usage usage)
 {
+	bool several = dma_fence_is_container(fence);
 	struct dma_fence_unwrap iter;
 	unsigned int count = 0;
 	struct dma_fence *f;
 	int ret;
 
-	dma_fence_unwrap_for_each(f, &iter, fence)
-		count++;
-	if (!count)
-		return 0;
+	if (several) {
+		dma_fence_unwrap_for_each(f, &iter, fence)
+			count++;
+		if (!count)
+			return 0;
+	}
 
 	dma_resv_lock(resv, NULL);
-	ret = dma_resv_reserve_fences(resv, count);
-	if (!ret) {
+	ret = dma_resv_reserve_fences(resv, several ? count : 1);
+	if (ret)
+		goto out;
+
+	if (several) {
 		dma_fence_unwrap_for_each(f, &iter, fence)
 			dma_resv_add_fence(resv, f, usage);
+	} else {
+		dma_resv_add_fence(resv, fence, usage);
 	}
+out:
 	dma_resv_unlock(resv);
 	return ret;
 }
@@ -115,21 +153,21 @@ static int dma_buf_sync_file_add(struct dma_resv *resv, struct dma_fence *fence,
 long dma_buf_ioctl_import_sync_file(struct dma_buf *dmabuf,
 				    struct dma_buf_import_sync_file __user *arg)
 {
-	struct dma_buf_import_sync_file import;
 	struct dma_fence *fence;
-	int ret;
+	u32 flags;
+	int fd, ret;
 
-	if (copy_from_user(&import, arg, sizeof(import)))
+	if (get_user(flags, &arg->flags) || get_user(fd, &arg->fd))
 		return -EFAULT;
-	if (!dma_buf_sync_file_flags_ok(import.flags))
+	if (!dma_buf_sync_file_flags_ok(flags))
 		return -EINVAL;
 
-	fence = sync_file_get_fence(import.fd);
+	fence = sync_file_get_fence(fd);
 	if (!fence)
 		return -EINVAL;
 
 	ret = dma_buf_sync_file_add(dmabuf->resv, fence,
-				    import.flags & DMA_BUF_SYNC_WRITE ?
+				    flags & DMA_BUF_SYNC_WRITE ?
 				    DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ);
 	dma_fence_put(fence);
 	return ret;
