@@ -49,7 +49,7 @@ struct dma_buf_object {
 
 	/**
 	 * @poll: the fence callbacks that will wake @wait. NULL until somebody
-	 * first has to sleep, constant afterwards.
+	 * first has to sleep, constant until the file's release.
 	 */
 	struct dma_buf_poll *poll;
 
@@ -57,8 +57,9 @@ struct dma_buf_object {
 	struct dma_buf_node node;
 
 	/**
-	 * @vmap: the kernel mapping while @vmap_count is not zero; changes
-	 * under the reservation lock, and only while it is zero.
+	 * @vmap: the kernel mapping while @vmap_count is not zero, cleared
+	 * otherwise; changes under the reservation lock, and only while it is
+	 * zero.
 	 */
 	struct iosys_map vmap;
 
@@ -69,16 +70,17 @@ struct dma_buf_object {
 	refcount_t vmap_count;
 
 	/**
-	 * @lock: protects @name and @named, and changes of @base.attachments
-	 * together with the reservation lock. Innermost; process context only.
+	 * @lock: protects @name and @base.attachments, which dynamic importers
+	 * join and leave under the reservation lock as well. Innermost; process
+	 * context only.
 	 */
 	spinlock_t lock;
 
-	/** @named: @name was set, be it to the empty string. */
-	bool named;
+	/** @dynamic_attachments: how many of @base.attachments are dynamic. */
+	unsigned int dynamic_attachments;
 
-	/** @name: the name that user space gave. */
-	char name[DMA_BUF_NAME_LEN];
+	/** @name: the name that user space gave, NULL until it does. */
+	char *name;
 
 	/** @inode: the rest of the file system's business. */
 	struct inode inode;

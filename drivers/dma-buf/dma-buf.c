@@ -400,8 +400,8 @@ static struct sg_table *dma_buf_sgt_unhide(struct sg_table *shown)
 }
 
 /* Have the exporter map the buffer; wait until a static importer may use it. */
-static struct sg_table *dma_buf_sgt_map(struct dma_buf_attachment *attach,
-					enum dma_data_direction dir)
+static __always_inline struct sg_table *
+dma_buf_sgt_map(struct dma_buf_attachment *attach, enum dma_data_direction dir)
 {
 	struct dma_buf *dmabuf = attach->dmabuf;
 	struct sg_table *own, *shown;
@@ -459,7 +459,7 @@ dma_buf_attachment_create(struct dma_buf *dmabuf, struct device *dev,
 
 /*
  * dma_buf_move_notify() starts at the tail, where the dynamic importers are,
- * and need not look at the others.
+ * and does not look at the others, which may come and go meanwhile.
  */
 static void dma_buf_attachment_link(struct dma_buf_attachment *attach)
 {
@@ -467,10 +467,12 @@ static void dma_buf_attachment_link(struct dma_buf_attachment *attach)
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 
 	spin_lock(&obj->lock);
-	if (dma_buf_attachment_is_dynamic(attach))
+	if (dma_buf_attachment_is_dynamic(attach)) {
 		list_add_tail(&attach->node, &dmabuf->attachments);
-	else
+		obj->dynamic_attachments++;
+	} else {
 		list_add(&attach->node, &dmabuf->attachments);
+	}
 	spin_unlock(&obj->lock);
 }
 
@@ -480,6 +482,8 @@ static void dma_buf_attachment_unlink(struct dma_buf_attachment *attach)
 
 	spin_lock(&obj->lock);
 	list_del(&attach->node);
+	if (dma_buf_attachment_is_dynamic(attach))
+		obj->dynamic_attachments--;
 	spin_unlock(&obj->lock);
 }
 
@@ -540,7 +544,8 @@ static void dma_buf_attachment_unmap_kept(struct dma_buf_attachment *attach)
  * is mapped here in both directions, and pinned if the exporter could move it,
  * until dma_buf_detach().
  *
- * Context: Process context, may sleep. Takes the reservation lock.
+ * Context: Process context, may sleep. Takes the reservation lock, unless both
+ * are static.
  * Return: The attachment, which the caller ends with dma_buf_detach(). On
  * failure an ERR_PTR() with nothing left over: -EINVAL for a missing argument,
  * -ENOMEM, the exporter's error (-EBUSY when the device cannot reach the
@@ -569,6 +574,12 @@ dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
 			goto err_free;
 	}
 
+	might_lock(&dmabuf->resv->lock.base);
+	if (!importer_ops && !dma_buf_is_dynamic(dmabuf)) {
+		dma_buf_attachment_link(attach);
+		return attach;
+	}
+
 	dma_resv_lock(dmabuf->resv, NULL);
 	dma_buf_attachment_link(attach);
 	ret = dma_buf_attachment_premap(attach);
@@ -594,7 +605,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_dynamic_attach, DMA_BUF);
  * @dmabuf: the buffer; the caller's reference must outlast the attachment
  * @dev: the device
  *
- * Context: Process context, may sleep. Takes the reservation lock.
+ * Context: Process context, may sleep. Takes the reservation lock, unless the
+ * exporter is static.
  * Return: As dma_buf_dynamic_attach() with no importer callbacks.
  */
 struct dma_buf_attachment *dma_buf_attach(struct dma_buf *dmabuf,
@@ -610,7 +622,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_attach, DMA_BUF);
  * @attach: the attachment, with nothing mapped or pinned by the importer any
  *	more; freed here
  *
- * Context: Process context, may sleep. Takes the reservation lock.
+ * Context: Process context, may sleep. Takes the reservation lock, unless both
+ * are static and no mapping is kept.
  * Return: Nothing. An attachment of another buffer is left alone.
  */
 void dma_buf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
@@ -618,10 +631,15 @@ void dma_buf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 	if (WARN_ON(!dmabuf || !attach || attach->dmabuf != dmabuf))
 		return;
 
-	dma_resv_lock(dmabuf->resv, NULL);
-	dma_buf_attachment_unmap_kept(attach);
-	dma_buf_attachment_unlink(attach);
-	dma_resv_unlock(dmabuf->resv);
+	might_lock(&dmabuf->resv->lock.base);
+	if (attach->sgt || dma_buf_attachment_is_dynamic(attach)) {
+		dma_resv_lock(dmabuf->resv, NULL);
+		dma_buf_attachment_unmap_kept(attach);
+		dma_buf_attachment_unlink(attach);
+		dma_resv_unlock(dmabuf->resv);
+	} else {
+		dma_buf_attachment_unlink(attach);
+	}
 
 	if (dmabuf->ops->detach)
 		dmabuf->ops->detach(dmabuf, attach);
@@ -714,40 +732,17 @@ static bool dma_buf_map_pins(struct dma_buf *dmabuf)
 	       dma_buf_is_dynamic(dmabuf);
 }
 
-/**
- * dma_buf_map_attachment - map a buffer for an attached device
- * @attach: the attachment
- * @dir: who writes, as for the DMA API
- *
- * A static importer may use the memory at once; a dynamic one has to wait for
- * the fences of %DMA_RESV_USAGE_KERNEL first. The pages behind the table are
- * none of the importer's business and may not exist.
- *
- * Context: Process context, may sleep. Reservation lock held.
- * Return: A table of DMA addresses, whole pages each, which the caller gives
- * back with dma_buf_unmap_attachment(). On failure an ERR_PTR(): -EINVAL
- * without an attachment, -EBUSY when the core keeps a mapping of another
- * direction for this attachment, -ENOMEM, the exporter's error, -ERESTARTSYS
- * when a signal came while waiting for the memory.
+/*
+ * Make a mapping, and keep it if the exporter says so. Not inline, so that the
+ * caller is short for a mapping that is kept.
  */
-struct sg_table *dma_buf_map_attachment(struct dma_buf_attachment *attach,
-					enum dma_data_direction dir)
+static noinline struct sg_table *
+dma_buf_sgt_map_new(struct dma_buf_attachment *attach,
+		    enum dma_data_direction dir)
 {
-	struct dma_buf *dmabuf;
+	struct dma_buf *dmabuf = attach->dmabuf;
 	struct sg_table *sgt;
 	int ret;
-
-	might_sleep();
-
-	if (WARN_ON(!attach || !attach->dmabuf))
-		return ERR_PTR(-EINVAL);
-
-	dmabuf = attach->dmabuf;
-	dma_resv_assert_held(dmabuf->resv);
-
-	sgt = dma_buf_sgt_kept(attach, dir);
-	if (sgt)
-		return sgt;
 
 	if (dma_buf_map_pins(dmabuf)) {
 		ret = dmabuf->ops->pin(attach);
@@ -771,7 +766,53 @@ struct sg_table *dma_buf_map_attachment(struct dma_buf_attachment *attach,
 
 	return sgt;
 }
+
+/**
+ * dma_buf_map_attachment - map a buffer for an attached device
+ * @attach: the attachment
+ * @dir: who writes, as for the DMA API
+ *
+ * A static importer may use the memory at once; a dynamic one has to wait for
+ * the fences of %DMA_RESV_USAGE_KERNEL first. The pages behind the table are
+ * none of the importer's business and may not exist.
+ *
+ * Context: Process context, may sleep. Reservation lock held.
+ * Return: A table of DMA addresses, whole pages each, which the caller gives
+ * back with dma_buf_unmap_attachment(). On failure an ERR_PTR(): -EINVAL
+ * without an attachment, -EBUSY when the core keeps a mapping of another
+ * direction for this attachment, -ENOMEM, the exporter's error, -ERESTARTSYS
+ * when a signal came while waiting for the memory.
+ */
+struct sg_table *dma_buf_map_attachment(struct dma_buf_attachment *attach,
+					enum dma_data_direction dir)
+{
+	struct sg_table *sgt;
+
+	might_sleep();
+
+	if (WARN_ON(!attach || !attach->dmabuf))
+		return ERR_PTR(-EINVAL);
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	sgt = dma_buf_sgt_kept(attach, dir);
+	return sgt ?: dma_buf_sgt_map_new(attach, dir);
+}
 EXPORT_SYMBOL_NS_GPL(dma_buf_map_attachment, DMA_BUF);
+
+/* Not inline, so that the caller is short for a mapping that is kept. */
+static noinline struct sg_table *
+dma_buf_map_locking(struct dma_buf_attachment *attach,
+		    enum dma_data_direction dir)
+{
+	struct sg_table *sgt;
+
+	dma_resv_lock(attach->dmabuf->resv, NULL);
+	sgt = dma_buf_map_attachment(attach, dir);
+	dma_resv_unlock(attach->dmabuf->resv);
+
+	return sgt;
+}
 
 /**
  * dma_buf_map_attachment_unlocked - map a buffer, taking the lock
@@ -794,14 +835,7 @@ dma_buf_map_attachment_unlocked(struct dma_buf_attachment *attach,
 		return ERR_PTR(-EINVAL);
 
 	sgt = dma_buf_sgt_kept(attach, dir);
-	if (sgt)
-		return sgt;
-
-	dma_resv_lock(attach->dmabuf->resv, NULL);
-	sgt = dma_buf_map_attachment(attach, dir);
-	dma_resv_unlock(attach->dmabuf->resv);
-
-	return sgt;
+	return sgt ?: dma_buf_map_locking(attach, dir);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_map_attachment_unlocked, DMA_BUF);
 
@@ -875,13 +909,15 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment_unlocked, DMA_BUF);
  */
 void dma_buf_move_notify(struct dma_buf *dmabuf)
 {
+	struct list_head *node = &dmabuf->attachments;
 	struct dma_buf_attachment *attach;
+	unsigned int left;
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	list_for_each_entry_reverse(attach, &dmabuf->attachments, node) {
-		if (!dma_buf_attachment_is_dynamic(attach))
-			break;
+	for (left = to_dma_buf_object(dmabuf)->dynamic_attachments; left; left--) {
+		node = node->prev;
+		attach = list_entry(node, struct dma_buf_attachment, node);
 		attach->importer_ops->move_notify(attach);
 	}
 }
@@ -1076,7 +1112,8 @@ int dma_buf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 EXPORT_SYMBOL_NS_GPL(dma_buf_mmap, DMA_BUF);
 
 /* Join an existing kernel mapping. */
-static bool dma_buf_vmap_nest(struct dma_buf_object *obj, struct iosys_map *map)
+static __always_inline bool
+dma_buf_vmap_nest(struct dma_buf_object *obj, struct iosys_map *map)
 {
 	if (!refcount_inc_not_zero(&obj->vmap_count))
 		return false;
@@ -1085,6 +1122,28 @@ static bool dma_buf_vmap_nest(struct dma_buf_object *obj, struct iosys_map *map)
 	smp_acquire__after_ctrl_dep();
 	*map = obj->vmap;
 	return true;
+}
+
+/* Have the exporter map the buffer for the first user. */
+static noinline int dma_buf_vmap_first(struct dma_buf *dmabuf,
+				       struct iosys_map *map)
+{
+	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
+	int ret = -EINVAL;
+
+	if (dmabuf->ops->vmap)
+		ret = dmabuf->ops->vmap(dmabuf, &obj->vmap);
+	if (ret) {
+		iosys_map_clear(&obj->vmap);
+		iosys_map_clear(map);
+		return ret;
+	}
+
+	*map = obj->vmap;
+	/* Paired with the acquire barrier in dma_buf_vmap_nest(). */
+	smp_wmb();
+	refcount_set(&obj->vmap_count, 1);
+	return 0;
 }
 
 /**
@@ -1102,34 +1161,32 @@ static bool dma_buf_vmap_nest(struct dma_buf_object *obj, struct iosys_map *map)
  */
 int dma_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
-	struct dma_buf_object *obj;
-	int ret;
-
-	iosys_map_clear(map);
-
-	if (WARN_ON(!dmabuf))
+	if (WARN_ON(!dmabuf)) {
+		iosys_map_clear(map);
 		return -EINVAL;
+	}
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	if (!dmabuf->ops->vmap)
-		return -EINVAL;
-
-	obj = to_dma_buf_object(dmabuf);
-	if (dma_buf_vmap_nest(obj, map))
+	if (dma_buf_vmap_nest(to_dma_buf_object(dmabuf), map))
 		return 0;
 
-	ret = dmabuf->ops->vmap(dmabuf, &obj->vmap);
-	if (ret)
-		return ret;
-	*map = obj->vmap;
-	/* Paired with the acquire barrier in dma_buf_vmap_nest(). */
-	smp_wmb();
-	refcount_set(&obj->vmap_count, 1);
-
-	return 0;
+	return dma_buf_vmap_first(dmabuf, map);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_vmap, DMA_BUF);
+
+/* Not inline, so that the caller is short for a nested mapping. */
+static noinline int dma_buf_vmap_locking(struct dma_buf *dmabuf,
+					 struct iosys_map *map)
+{
+	int ret;
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	ret = dma_buf_vmap(dmabuf, map);
+	dma_resv_unlock(dmabuf->resv);
+
+	return ret;
+}
 
 /**
  * dma_buf_vmap_unlocked - map a whole buffer into the kernel, taking the lock
@@ -1142,21 +1199,15 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_vmap, DMA_BUF);
  */
 int dma_buf_vmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
 {
-	int ret;
-
-	iosys_map_clear(map);
-
-	if (WARN_ON(!dmabuf))
+	if (WARN_ON(!dmabuf)) {
+		iosys_map_clear(map);
 		return -EINVAL;
+	}
 
 	if (dma_buf_vmap_nest(to_dma_buf_object(dmabuf), map))
 		return 0;
 
-	dma_resv_lock(dmabuf->resv, NULL);
-	ret = dma_buf_vmap(dmabuf, map);
-	dma_resv_unlock(dmabuf->resv);
-
-	return ret;
+	return dma_buf_vmap_locking(dmabuf, map);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_vmap_unlocked, DMA_BUF);
 
@@ -1191,6 +1242,7 @@ void dma_buf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	if (dmabuf->ops->vunmap)
 		dmabuf->ops->vunmap(dmabuf, &obj->vmap);
+	iosys_map_clear(&obj->vmap);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap, DMA_BUF);
 
@@ -1210,8 +1262,9 @@ void dma_buf_vunmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
 	if (WARN_ON(!dmabuf))
 		return;
 
+	/* With no mapping this is a cleared one, and the count complains. */
 	obj = to_dma_buf_object(dmabuf);
-	if (!dma_buf_vmap_is(obj, map) ||
+	if (WARN_ON(!iosys_map_is_equal(&obj->vmap, map)) ||
 	    refcount_dec_not_one(&obj->vmap_count))
 		return;
 
@@ -1503,6 +1556,7 @@ static void dma_buf_poll_destroy(struct dma_buf_object *obj)
 
 	irq_work_sync(&poll->work);
 	kfree(poll);
+	obj->poll = NULL;
 }
 
 static __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
@@ -1519,7 +1573,8 @@ static __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
 	events = poll_requested_events(table) & (EPOLLIN | EPOLLOUT);
 	ready = dma_buf_poll_ready(dmabuf->resv, events);
 	events &= ~ready;
-	if (!events || !wq_has_sleeper(&obj->wait))
+	/* Ordered by poll_wait(), now or in an earlier round. */
+	if (!events || !waitqueue_active(&obj->wait))
 		return ready;
 
 	poll = dma_buf_poll_get(obj);
@@ -1561,14 +1616,14 @@ static long dma_buf_ioctl_sync(struct dma_buf *dmabuf,
 			       struct dma_buf_sync __user *arg)
 {
 	enum dma_data_direction dir;
-	struct dma_buf_sync sync;
+	u64 flags;
 
-	if (copy_from_user(&sync, arg, sizeof(sync)))
+	if (get_user(flags, &arg->flags))
 		return -EFAULT;
-	if (sync.flags & ~DMA_BUF_SYNC_VALID_FLAGS_MASK)
+	if (flags & ~DMA_BUF_SYNC_VALID_FLAGS_MASK)
 		return -EINVAL;
 
-	switch (sync.flags & DMA_BUF_SYNC_RW) {
+	switch (flags & DMA_BUF_SYNC_RW) {
 	case DMA_BUF_SYNC_READ:
 		dir = DMA_FROM_DEVICE;
 		break;
@@ -1582,7 +1637,7 @@ static long dma_buf_ioctl_sync(struct dma_buf *dmabuf,
 		return -EINVAL;
 	}
 
-	if (sync.flags & DMA_BUF_SYNC_END)
+	if (flags & DMA_BUF_SYNC_END)
 		return dma_buf_end_cpu_access(dmabuf, dir);
 	return dma_buf_begin_cpu_access(dmabuf, dir);
 }
@@ -1591,21 +1646,25 @@ static long dma_buf_ioctl_set_name(struct dma_buf *dmabuf,
 				   const char __user *arg)
 {
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
-	char name[DMA_BUF_NAME_LEN];
+	char *name;
 	long len;
 
-	len = strncpy_from_user(name, arg, sizeof(name));
-	if (len < 0)
-		return len;
-	if (len == sizeof(name))
-		return -EINVAL;
+	name = kmalloc(DMA_BUF_NAME_LEN, GFP_KERNEL_ACCOUNT);
+	if (!name)
+		return -ENOMEM;
 
-	spin_lock(&obj->lock);
-	memcpy(obj->name, name, len + 1);
-	obj->named = true;
-	spin_unlock(&obj->lock);
+	len = strncpy_from_user(name, arg, DMA_BUF_NAME_LEN);
+	if (len == DMA_BUF_NAME_LEN)
+		len = -EINVAL;
+	if (len >= 0) {
+		spin_lock(&obj->lock);
+		swap(obj->name, name);
+		spin_unlock(&obj->lock);
+	}
 
-	return 0;
+	/* The old one, or the new one if it is none. */
+	kfree(name);
+	return min(len, 0L);
 }
 
 static long dma_buf_file_ioctl(struct file *file, unsigned int cmd,
@@ -1639,7 +1698,7 @@ static void dma_buf_file_show_fdinfo(struct seq_file *s, struct file *file)
 		   dmabuf->size, file_count(file) - 1, dmabuf->exp_name);
 
 	spin_lock(&obj->lock);
-	if (obj->named)
+	if (obj->name)
 		seq_printf(s, "name:\t%s\n", obj->name);
 	spin_unlock(&obj->lock);
 }
@@ -1685,10 +1744,15 @@ static const struct file_operations dma_buf_file_ops = {
 
 static struct kmem_cache *dma_buf_cache __ro_after_init;
 
+/* What a buffer leaves behind as it found it need not be made for each one. */
 static void dma_buf_cache_ctor(void *ptr)
 {
 	struct dma_buf_object *obj = ptr;
 
+	memset(obj, 0, offsetof(struct dma_buf_object, inode));
+	INIT_LIST_HEAD(&obj->base.attachments);
+	init_waitqueue_head(&obj->wait);
+	spin_lock_init(&obj->lock);
 	inode_init_once(&obj->inode);
 }
 
@@ -1697,25 +1761,23 @@ static struct inode *dma_buf_inode_alloc(struct super_block *sb)
 	struct dma_buf_object *obj;
 
 	obj = alloc_inode_sb(sb, dma_buf_cache, GFP_KERNEL);
-	if (!obj)
-		return NULL;
-
-	memset(obj, 0, offsetof(struct dma_buf_object, inode));
-	INIT_LIST_HEAD(&obj->base.attachments);
-	init_waitqueue_head(&obj->wait);
-	spin_lock_init(&obj->lock);
-
-	return &obj->inode;
+	return obj ? &obj->inode : NULL;
 }
 
 static void dma_buf_inode_free(struct inode *inode)
 {
-	kmem_cache_free(dma_buf_cache,
-			container_of(inode, struct dma_buf_object, inode));
+	struct dma_buf_object *obj =
+		container_of(inode, struct dma_buf_object, inode);
+
+	kfree(obj->name);
+	obj->name = NULL;
+	kmem_cache_free(dma_buf_cache, obj);
 }
 
+/* No inode of ours has pages to truncate first. */
 static const struct super_operations dma_buf_super_ops = {
 	.alloc_inode	= dma_buf_inode_alloc,
+	.evict_inode	= clear_inode,
 	.free_inode	= dma_buf_inode_free,
 	.statfs		= simple_statfs,
 };
@@ -1728,7 +1790,7 @@ static char *dma_buf_dentry_name(struct dentry *dentry, char *buf, int len)
 	char name[DMA_BUF_NAME_LEN];
 
 	spin_lock(&obj->lock);
-	memcpy(name, obj->name, sizeof(name));
+	strscpy(name, obj->name ?: "");
 	spin_unlock(&obj->lock);
 
 	return dynamic_dname(buf, len, "/%s:%s", dentry->d_name.name, name);

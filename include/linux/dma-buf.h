@@ -253,8 +253,8 @@ struct dma_buf {
 	/**
 	 * @attachments:
 	 *
-	 * One &struct dma_buf_attachment a device. Protected by the lock of
-	 * @resv. Static importers stand first, dynamic ones last.
+	 * One &struct dma_buf_attachment a device. The core's own: static
+	 * importers come and go without the lock of @resv.
 	 */
 	struct list_head attachments;
 

@@ -380,6 +380,22 @@ static void dma_buf_attach_no_reference(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, file_count(exp->dmabuf->file), 1);
 }
 
+/*
+ * Passes when a static device can come and go while somebody else holds the
+ * reservation lock of a static exporter: there is nothing to settle.
+ */
+static void dma_buf_attach_static_no_lock(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_holder *holder = mock_holder(test, exp->dmabuf->resv);
+	struct dma_buf_attachment *attach = mock_attach(test, exp);
+
+	mock_detach(test, attach);
+	KUNIT_EXPECT_TRUE(test, list_empty(&exp->dmabuf->attachments));
+	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
+	MOCK_EXPECT_LOG(test, exp, MOCK_ATTACH, MOCK_DETACH);
+}
+
 static struct kunit_case dma_buf_attach_cases[] = {
 	KUNIT_CASE(dma_buf_attach_fields),
 	KUNIT_CASE(dma_buf_attach_dynamic_fields),
@@ -395,6 +411,7 @@ static struct kunit_case dma_buf_attach_cases[] = {
 	KUNIT_CASE(dma_buf_attach_list_order),
 	KUNIT_CASE(dma_buf_attach_twice),
 	KUNIT_CASE(dma_buf_attach_no_reference),
+	KUNIT_CASE(dma_buf_attach_static_no_lock),
 	{}
 };
 

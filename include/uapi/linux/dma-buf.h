@@ -107,7 +107,7 @@ struct dma_buf_import_sync_file {
  * both are accepted everywhere and mean the same.
  *
  * Errors: EFAULT for a bad pointer; EINVAL when no NUL is found within
- * DMA_BUF_NAME_LEN bytes. The name is as before then.
+ * DMA_BUF_NAME_LEN bytes; ENOMEM. The name is as before then.
  */
 #define DMA_BUF_SET_NAME	_IOW(DMA_BUF_BASE, 1, const char *)
 #define DMA_BUF_SET_NAME_A	_IOW(DMA_BUF_BASE, 1, __u32)
