@@ -14,51 +14,33 @@
 #include <sys/poll.h>
 #include <sys/resource.h>
 
+#include "differences.h"
 #include "dma_buf_user.h"
 #include "../kselftest_harness.h"
 
-/*
- * Where this implementation of the core means to differ from that of Linux
- * 6.12.  The runner says DMA_BUF_STOCK=1 on the latter, and the cases below
- * are skipped there; every other case must pass on both.
- */
-enum difference {
-	POLL_WAKES_PER_FENCE,
-	POLL_REPEATS_EDGES,
-	POLL_PINS_FILE,
-};
-
-static const struct {
-	const char *name, *stock, *ours;
-} differences[] = {
-	[POLL_WAKES_PER_FENCE] = {
-		"poll wakes per fence",
-		"a blocked poller wakes for each fence that signals",
-		"a blocked poller wakes once, when the buffer is ready",
-	},
-	[POLL_REPEATS_EDGES] = {
-		"poll repeats edges",
-		"asking a ready buffer wakes its pollers: EPOLLET reports for ever",
-		"EPOLLET reports a buffer that became ready once",
-	},
-	[POLL_PINS_FILE] = {
-		"poll pins the file",
-		"a polled buffer lives until its fence signals",
-		"a polled buffer dies with its last reference",
-	},
-};
-
-/* What the running kernel does instead, or NULL where it does as ours does. */
-static inline const char *stock_only(enum difference which)
+/* Does the kernel have the core of Linux 6.12? */
+static inline bool on_stock(void)
 {
 	const char *stock = getenv("DMA_BUF_STOCK");
 
-	if (!stock || strcmp(stock, "1"))
-		return NULL;
-	return differences[which].stock;
+	return stock && !strcmp(stock, "1");
 }
 
-#define SKIP_DESIGN "design difference: %s"
+/* End the case, unless it has failed before, as one that differs. */
+static inline bool ends_on_stock(struct __test_metadata *_metadata,
+				 enum difference which, bool seen)
+{
+	EXPECT_TRUE(seen)
+		TH_LOG("not so: %s", differences[which].stock);
+	if (_metadata->exit_code == KSFT_PASS)
+		SKIP(return true, SKIP_DIFFERENCE "%s", differences[which].name);
+	return true;
+}
+
+/* True on stock, where the case ends here: @seen is what it shows then. */
+#define differs_on_stock(which, seen) \
+	(on_stock() && ends_on_stock(_metadata, which, seen))
+
 #define SKIP_FENCES "no " SW_SYNC_PATH ": needs CONFIG_SW_SYNC, debugfs mounted"
 #define SKIP_BUFINFO "no " BUFINFO_PATH ": needs CONFIG_DEBUG_FS, debugfs mounted"
 

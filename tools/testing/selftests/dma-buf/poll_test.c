@@ -148,13 +148,10 @@ TEST_F(buffer, blocked_poller_wakes)
 TEST_F(buffer, one_wake_for_many_fences)
 {
 	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = POLLIN };
-	const char *stock = stock_only(POLL_WAKES_PER_FENCE);
 	int line[FENCES], i;
 
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
-	if (stock)
-		SKIP(return, SKIP_DESIGN, stock);
 	for (i = 0; i < FENCES; i++) {
 		line[i] = timeline();
 		add_fence(self->fd, WRITE, line[i], 1);
@@ -167,6 +164,8 @@ TEST_F(buffer, one_wake_for_many_fences)
 		sleep_ms(2);
 	}
 	EXPECT_EQ(POLLIN, worker_join(&worker));
+	if (differs_on_stock(POLL_WAKES_PER_FENCE, worker.sleeps > FENCES / 2))
+		return;
 	EXPECT_EQ(1, worker.sleeps);
 	for (i = 0; i < FENCES; i++)
 		close(line[i]);
@@ -356,13 +355,10 @@ TEST_F(buffer, epoll_level_many_fences)
 /* Passes when edge-triggered epoll reports readiness once per change. */
 TEST_F(buffer, epoll_edge)
 {
-	const char *stock = stock_only(POLL_REPEATS_EDGES);
 	int line[FENCES], epoll, i;
 
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
-	if (stock)
-		SKIP(return, SKIP_DESIGN, stock);
 	for (i = 0; i < FENCES; i++) {
 		line[i] = timeline();
 		add_fence(self->fd, WRITE, line[i], 1);
@@ -373,6 +369,8 @@ TEST_F(buffer, epoll_edge)
 		advance(line[i], 1);
 	}
 	EXPECT_EQ(EPOLLIN, reported(epoll, SOON));
+	if (differs_on_stock(POLL_REPEATS_EDGES, reported(epoll, 50) == EPOLLIN))
+		return;
 	EXPECT_EQ(0, reported(epoll, 50));
 	EXPECT_EQ(0, reported(epoll, 0));
 	close(epoll);
@@ -537,19 +535,18 @@ TEST_F(buffer, last_close_while_polled)
 /* Passes when a fence that never signals does not hold an epolled buffer. */
 TEST_F(buffer, never_signalled_epoll)
 {
-	const char *stock = stock_only(POLL_PINS_FILE);
 	int epoll;
 
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
 	if (self->objects < 0)
 		SKIP(return, SKIP_BUFINFO);
-	if (stock)
-		SKIP(return, SKIP_DESIGN, stock);
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	epoll = must(watch(self->fd, EPOLLIN | EPOLLOUT));
 	EXPECT_EQ(0, reported(epoll, 20));
 	close_buffer();
+	if (differs_on_stock(POLL_PINS_FILE, listed(self->ino)))
+		return;
 	EXPECT_FALSE(listed(self->ino));
 	EXPECT_EQ(0, reported(epoll, 0));
 	advance(self->timeline, 1);
@@ -561,18 +558,17 @@ TEST_F(buffer, never_signalled_epoll)
 TEST_F(buffer, never_signalled_poll)
 {
 	struct pollfd pfd = { .fd = self->fd, .events = BOTH };
-	const char *stock = stock_only(POLL_PINS_FILE);
 
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
 	if (self->objects < 0)
 		SKIP(return, SKIP_BUFINFO);
-	if (stock)
-		SKIP(return, SKIP_DESIGN, stock);
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	ASSERT_EQ(0, poll(&pfd, 1, 0));
 	ASSERT_EQ(0, poll(&pfd, 1, 20));
 	close_buffer();
+	if (differs_on_stock(POLL_PINS_FILE, listed(self->ino)))
+		return;
 	EXPECT_FALSE(listed(self->ino));
 }
 

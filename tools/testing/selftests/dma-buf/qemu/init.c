@@ -33,12 +33,16 @@
 #include <time.h>
 #include <unistd.h>
 #include "../../kselftest.h"
+#include "../differences.h"
 
 #define TESTS	"/tests"
 #define OUT	"/out"
 #define DEBUGFS	"/sys/kernel/debug"
 
 static FILE *report, *files, *verdict;
+
+/* In how many cases each difference from the base kernel showed. */
+static unsigned int seen[ARRAY_SIZE(differences)];
 
 static void power_off(void)
 {
@@ -202,6 +206,15 @@ static void report_line(const char *line, const char *indent)
 	fprintf(report, "%s%s\n", indent, line);
 }
 
+static void count_difference(const char *line)
+{
+	const char *name = strstr(line, "# SKIP " SKIP_DIFFERENCE);
+
+	for (size_t i = 0; name && i < ARRAY_SIZE(seen); i++)
+		seen[i] += !strcmp(name + strlen("# SKIP " SKIP_DIFFERENCE),
+				   differences[i].name);
+}
+
 /* Passes on whole lines of a program's output; returns how many said "not ok". */
 static unsigned int pass_on_output(FILE *out, const char *indent)
 {
@@ -218,6 +231,7 @@ static unsigned int pass_on_output(FILE *out, const char *indent)
 		line[used] = '\0';
 		used = 0;
 		failed += !strncmp(line, "not ok ", 7);
+		count_difference(line);
 		if (strncmp(line, "TAP version", 11))
 			report_line(line, indent);
 	}
@@ -344,6 +358,25 @@ static unsigned int list_selftests(char names[][128], unsigned int max)
 	return n;
 }
 
+/* The table of what the base kernel does otherwise, for the host to print. */
+static void report_differences(void)
+{
+	const char *needs;
+
+	for (size_t i = 0; i < ARRAY_SIZE(seen); i++) {
+		needs = differences[i].needs;
+		fprintf(report, "# difference: %s: %u cases\n", differences[i].name, seen[i]);
+		fprintf(report, "# difference:   stock: %s\n", differences[i].stock);
+		fprintf(report, "# difference:   ours:  %s\n", differences[i].ours);
+		if (seen[i] || *parameter("only", ""))
+			continue;
+		if (needs && access(needs, F_OK))
+			fprintf(report, "# difference:   not looked for: no %s\n", needs);
+		else
+			problem("the base kernel did not show: %s", differences[i].name);
+	}
+}
+
 /* The suites have run while the kernel was booting; now the programs. */
 static void run_tests(void)
 {
@@ -361,6 +394,8 @@ static void run_tests(void)
 		report_suite(suites[i]->d_name, ++number);
 	for (unsigned int i = 0; i < ntests; i++)
 		run_selftest(names[i], ++number);
+	if (!strcmp(parameter("DMA_BUF_STOCK", "0"), "1"))
+		report_differences();
 }
 
 static void send_picture(char *exporter, char *to)

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where this implementation of the core means to differ from that of Linux
+ * 6.12, as far as programs can see it.  The runner says DMA_BUF_STOCK=1 on the
+ * latter; a case that comes to such a place there makes sure that the difference
+ * shows, and is skipped.  Every other case must pass on both.
+ */
+#ifndef DMA_BUF_DIFFERENCES_H
+#define DMA_BUF_DIFFERENCES_H
+
+#define SKIP_DIFFERENCE "design difference: "
+
+enum difference {
+	POLL_WAKES_PER_FENCE,
+	POLL_REPEATS_EDGES,
+	POLL_PINS_FILE,
+	ALLOCATES_ELSEWHERE,
+};
+
+static const struct {
+	const char *name, *stock, *ours;
+	const char *needs;	/* a file without which it cannot be seen */
+} differences[] = {
+	[POLL_WAKES_PER_FENCE] = {
+		.name = "poll wakes per fence",
+		.stock = "a blocked poller wakes for each fence that signals",
+		.ours = "a blocked poller wakes once, when the buffer is ready",
+	},
+	[POLL_REPEATS_EDGES] = {
+		.name = "poll repeats edges",
+		.stock = "asking a ready buffer wakes its pollers: EPOLLET reports for ever",
+		.ours = "EPOLLET reports a buffer that became ready once",
+	},
+	[POLL_PINS_FILE] = {
+		.name = "poll pins the file",
+		.stock = "a polled buffer lives until its fence signals",
+		.ours = "a polled buffer dies with its last reference",
+	},
+	[ALLOCATES_ELSEWHERE] = {
+		.name = "allocates elsewhere",
+		.stock = "a name needs memory, waiting in poll does not",
+		.ours = "a name needs no memory, waiting in poll does",
+		.needs = "/proc/self/fail-nth",
+	},
+};
+
+#endif /* DMA_BUF_DIFFERENCES_H */
