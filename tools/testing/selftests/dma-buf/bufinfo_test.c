@@ -72,6 +72,7 @@ TEST_F(buffer, count)
 TEST_F(buffer, fences)
 {
 	struct bufinfo_row *row;
+	char expected[80];
 	int reader;
 
 	if (self->objects < 0)
@@ -84,7 +85,9 @@ TEST_F(buffer, fences)
 	ASSERT_NE(NULL, row);
 	EXPECT_EQ(1, row->pending);
 	EXPECT_EQ(0, row->signalled);
-	EXPECT_STREQ("write fence:sw_sync bufinfo_test seq 7 unsignalled", row->fence);
+	snprintf(expected, sizeof(expected), "write fence:sw_sync %s seq 7 unsignalled",
+		 program_invocation_short_name);
+	EXPECT_STREQ(expected, row->fence);
 	reader = timeline();
 	add_fence(self->fd, READ, reader, 9);
 	advance(self->timeline, 7);
@@ -93,7 +96,9 @@ TEST_F(buffer, fences)
 	ASSERT_NE(NULL, row);
 	EXPECT_EQ(1, row->pending);
 	EXPECT_LE(row->signalled, 1);
-	EXPECT_STREQ("read fence:sw_sync bufinfo_test seq 9 unsignalled", row->fence);
+	snprintf(expected, sizeof(expected), "read fence:sw_sync %s seq 9 unsignalled",
+		 program_invocation_short_name);
+	EXPECT_STREQ(expected, row->fence);
 	close(reader);
 }
 
@@ -101,6 +106,7 @@ TEST_F(buffer, fences)
 TEST_F(buffer, attached_device)
 {
 	int dev = vgem_open(), own = self->from == &vgem_exporter;
+	struct bufinfo_row *row;
 	__u32 handle;
 
 	if (self->objects < 0)
@@ -109,11 +115,12 @@ TEST_F(buffer, attached_device)
 		SKIP(goto out, "no importer: needs %s", vgem_exporter.config);
 	ASSERT_EQ(0, vgem_import(dev, self->fd, &handle));
 	read_bufinfo(&info, 4096);
-	ASSERT_NE(NULL, bufinfo_row(&info, self->ino));
+	row = bufinfo_row(&info, self->ino);
+	ASSERT_NE(NULL, row);
 	/* A driver recognizes its own buffers and need not attach. */
-	EXPECT_EQ(!own, bufinfo_row(&info, self->ino)->devices);
+	EXPECT_EQ(!own, row->devices);
 	if (!own)
-		EXPECT_STREQ("vgem", bufinfo_row(&info, self->ino)->device);
+		EXPECT_STREQ("vgem", row->device);
 	ASSERT_EQ(0, vgem_close_handle(dev, handle));
 	read_bufinfo(&info, 4096);
 	ASSERT_NE(NULL, bufinfo_row(&info, self->ino));

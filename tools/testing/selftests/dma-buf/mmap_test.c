@@ -114,7 +114,7 @@ TEST_F(buffer, huge_offsets)
 		ASSERT_EQ(MAP_FAILED, map)
 			TH_LOG("offset 1 << %u", shift);
 		EXPECT_TRUE(errno == EINVAL || errno == EOVERFLOW);
-		offset = -(off_t)(self->page << (shift - 30));
+		offset = -((off_t)self->page << (shift - 30));
 		map = mmap(NULL, self->size, RW, MAP_SHARED, self->fd, offset);
 		ASSERT_EQ(MAP_FAILED, map)
 			TH_LOG("offset -1 << %u pages", shift - 30);
