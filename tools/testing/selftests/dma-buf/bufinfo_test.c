@@ -22,6 +22,26 @@ TEST_F(buffer, mode)
 	EXPECT_EQ(S_IFREG | 0444, st.st_mode);
 }
 
+/* Passes when debugfs keeps the listing from everybody but root. */
+TEST_F(buffer, only_root_reads)
+{
+	int status;
+	pid_t child;
+
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		if (setgid(65534) || setuid(65534))
+			_exit(1);
+		_exit(open(BUFINFO_PATH, O_RDONLY) < 0 ? errno : 0);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	ASSERT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(EACCES, WEXITSTATUS(status));
+}
+
 /* Passes when each column of an unused buffer is what the fd says. */
 TEST_F(buffer, columns)
 {

@@ -141,6 +141,7 @@ struct exporter {
 	const char *config;	/* what a kernel without it lacks */
 	int (*open)(void);
 	int (*alloc)(int dev, size_t size, bool cloexec);
+	int (*alloc_read_only)(int dev, size_t size);	/* or NULL */
 };
 
 static inline int heap_open(void)
@@ -148,15 +149,22 @@ static inline int heap_open(void)
 	return or_errno(open("/dev/dma_heap/system", O_RDWR | O_CLOEXEC));
 }
 
-static inline int heap_alloc(int dev, size_t size, bool cloexec)
+static inline int heap_alloc_flags(int dev, size_t size, __u32 flags)
 {
-	struct dma_heap_allocation_data arg = {
-		.len = size,
-		.fd_flags = O_RDWR | (cloexec ? O_CLOEXEC : 0),
-	};
+	struct dma_heap_allocation_data arg = { .len = size, .fd_flags = flags };
 	int ret = sys_ioctl(dev, DMA_HEAP_IOCTL_ALLOC, &arg);
 
 	return ret < 0 ? ret : (int)arg.fd;
+}
+
+static inline int heap_alloc(int dev, size_t size, bool cloexec)
+{
+	return heap_alloc_flags(dev, size, O_RDWR | (cloexec ? O_CLOEXEC : 0));
+}
+
+static inline int heap_alloc_read_only(int dev, size_t size)
+{
+	return heap_alloc_flags(dev, size, O_RDONLY | O_CLOEXEC);
 }
 
 static inline int udmabuf_open(void)
@@ -264,6 +272,11 @@ static inline int vgem_alloc(int dev, size_t size, bool cloexec)
 	return vgem_alloc_flags(dev, size, DRM_RDWR | (cloexec ? DRM_CLOEXEC : 0));
 }
 
+static inline int vgem_alloc_read_only(int dev, size_t size)
+{
+	return vgem_alloc_flags(dev, size, DRM_CLOEXEC);
+}
+
 /* Let vgem attach to a buffer; the handle ends with vgem_close_handle(). */
 static inline int vgem_import(int dev, int fd, __u32 *handle)
 {
@@ -279,6 +292,7 @@ static const struct exporter heap_exporter = {
 	.config = "CONFIG_DMABUF_HEAPS_SYSTEM",
 	.open = heap_open,
 	.alloc = heap_alloc,
+	.alloc_read_only = heap_alloc_read_only,
 };
 
 static const struct exporter udmabuf_exporter = {
@@ -293,6 +307,7 @@ static const struct exporter vgem_exporter = {
 	.config = "CONFIG_DRM_VGEM",
 	.open = vgem_open,
 	.alloc = vgem_alloc,
+	.alloc_read_only = vgem_alloc_read_only,
 };
 
 /* Passing an fd over a UNIX socket */

@@ -7,6 +7,7 @@
 #ifndef DMA_BUF_UTILS_H
 #define DMA_BUF_UTILS_H
 
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -105,6 +106,18 @@ static inline int sys_ready(int fd, short events)
 }
 
 #define ready(expected, fd, events) ASSERT_EQ(expected, sys_ready(fd, events))
+
+static inline int open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int count = 0;
+
+	while (dir && readdir(dir))
+		count++;
+	if (dir)
+		closedir(dir);
+	return count;
+}
 
 /* Is the buffer with this inode number alive, by bufinfo? */
 static inline bool listed(unsigned long ino)

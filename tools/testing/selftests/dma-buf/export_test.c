@@ -113,16 +113,22 @@ TEST_F(buffer, descriptor_flags)
 	close(plain);
 }
 
-/* Passes when vgem's read-only export can be mapped to read only. */
-TEST_F(buffer, read_only_export)
+/* Passes when a read-only descriptor can be mapped to read, now and later. */
+TEST_F(buffer, read_only)
 {
+	void *map;
 	int ro;
 
-	if (self->from != &vgem_exporter)
+	if (!self->from->alloc_read_only)
 		SKIP(return, "%s has no read-only buffers", self->from->exp_name);
-	ro = must(vgem_alloc_flags(self->dev, self->page, DRM_CLOEXEC));
+	ro = must(self->from->alloc_read_only(self->dev, self->page));
 	EXPECT_EQ(O_RDONLY, fcntl(ro, F_GETFL));
 	err_mmap(EACCES, self->page, PROT_WRITE, MAP_SHARED, ro, 0);
+	map = mmap(NULL, self->page, PROT_READ, MAP_SHARED, ro, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(-1, mprotect(map, self->page, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(EACCES, errno);
+	munmap(map, self->page);
 	close(ro);
 }
 
@@ -249,6 +255,48 @@ static int receive_and_write(int socket, size_t size)
 	return fd < 0 ? 3 : write_first_byte(fd, size, 0x96);
 }
 
+/* What the program does instead of its tests when exec_and_look() runs it. */
+static void __attribute__((constructor)) look_after_exec(void)
+{
+	const char *fd = getenv("LOOK_AT_FD");
+	off_t size;
+
+	if (!fd)
+		return;
+	size = lseek(atoi(fd), 0, SEEK_END);
+	_exit(size < 0 ? 0 : size / getpagesize());
+}
+
+/* The size in pages of what @fd is after exec(), 0 for nothing. */
+static int exec_and_look(int fd)
+{
+	char text[16];
+	int status;
+	pid_t child = fork();
+
+	if (!child) {
+		snprintf(text, sizeof(text), "%d", fd);
+		setenv("LOOK_AT_FD", text, 1);
+		execl("/proc/self/exe", "look", NULL);
+		_exit(127);
+	}
+	if (waitpid(child, &status, 0) != child || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+/* Passes when exec() closes what is close-on-exec, and nothing else. */
+TEST_F(buffer, exec)
+{
+	int plain = must(self->from->alloc(self->dev, 2 * self->page, false));
+
+	EXPECT_EQ(0, exec_and_look(self->fd));
+	EXPECT_EQ(2, exec_and_look(plain));
+	ASSERT_EQ(0, fcntl(self->fd, F_SETFD, 0));
+	EXPECT_EQ(BUFFER_PAGES, exec_and_look(self->fd));
+	close(plain);
+}
+
 /* Passes when a process that got the fd over a socket shares the pages. */
 TEST_F(buffer, scm_rights_shares)
 {
@@ -325,6 +373,71 @@ TEST_F(buffer, watch_does_not_pin)
 	if (self->objects >= 0)
 		EXPECT_FALSE(listed(self->ino));
 	close(notify);
+}
+
+/* How many KiB the slab caches have, and how many files are open everywhere. */
+static long slab_size(void)
+{
+	char *text = text_of("/proc/meminfo", 8192), *line = line_with(text, "Slab:");
+	long size = line ? atol(line + strlen("Slab:")) : -EIO;
+
+	free(text);
+	return size;
+}
+
+static long open_files(void)
+{
+	char *text = text_of("/proc/sys/fs/file-nr", 64);
+	long count = text ? atol(text) : -EIO;
+
+	free(text);
+	return count;
+}
+
+static int come_and_go(const struct exporter *from, int dev, unsigned int count)
+{
+	int fd, ret = 0;
+
+	while (count-- && !ret) {
+		fd = from->alloc(dev, getpagesize(), true);
+		ret = fd < 0 ? fd : close(fd);
+	}
+	return ret;
+}
+
+#define NOISE 512	/* KiB by which the caches vary anyway */
+
+static bool slab_settles(long before)
+{
+	int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		if (slab_size() < before + NOISE)
+			return true;
+		sleep_ms(20);
+	}
+	return false;
+}
+
+/*
+ * Passes when 100,000 buffers leave no descriptor, no file and no memory. Some
+ * thousand will do for those that take longer, and a second time with 32 bits.
+ */
+TEST_F_TIMEOUT(buffer, many_come_and_go, 240)
+{
+	bool all = self->from == &heap_exporter && sizeof(long) == 8;
+	long before, files = open_files();
+	int fds = open_fds();
+
+	if (!access("/sys/kernel/debug/kmemleak", F_OK))
+		SKIP(return, "freed memory is kept for a while: kmemleak counts");
+	ASSERT_EQ(0, come_and_go(self->from, self->dev, 1000));
+	before = must(slab_size());
+	ASSERT_EQ(0, come_and_go(self->from, self->dev, all ? 100000 : 5000));
+	EXPECT_TRUE(slab_settles(before))
+		TH_LOG("%ld KiB more", slab_size() - before);
+	EXPECT_EQ(fds, open_fds());
+	EXPECT_GT(files + 100, open_files());
 }
 
 TEST_HARNESS_MAIN

@@ -120,6 +120,15 @@ static int close_and_make(struct worker *worker)
 	return 0;
 }
 
+/* Give back a fence that was exported from the buffer. */
+static int import_and_close(int fd, int sync_fd)
+{
+	int ret = sys_import_fence(fd, RW, sync_fd);
+
+	close(sync_fd);
+	return ret;
+}
+
 /* Every call on a buffer's fd that comes back by itself; 0 or -errno. */
 static int any_call(int fd, unsigned int which, size_t size)
 {
@@ -134,7 +143,7 @@ static int any_call(int fd, unsigned int which, size_t size)
 		return sys_set_name(fd, "vanishing");
 	case 2:
 		ret = sys_export_fence(fd, RW);
-		return ret < 0 ? ret : close(ret);
+		return ret < 0 ? ret : import_and_close(fd, ret);
 	case 3:
 		map = sys_map(fd, size);
 		return map == MAP_FAILED ? -errno : munmap(map, size);
@@ -174,6 +183,83 @@ TEST_F(buffer, closed_during_each_call)
 	ASSERT_EQ(0, worker_join(&worker));
 	EXPECT_LT(0, worked);
 	close(worker.arg);
+}
+
+/* Arguments of one call each, at the same place in two mappings */
+struct arguments {
+	struct dma_buf_sync sync;
+	struct dma_buf_export_sync_file export;
+	struct dma_buf_import_sync_file import;
+	char name[DMA_BUF_NAME_LEN];
+};
+
+static atomic_bool flickering;
+
+/* Change who may read and write a page, again and again. */
+static int flicker(struct worker *worker)
+{
+	static const int allowed[] = { PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE };
+	void *page = (void *)(uintptr_t)worker->arg;
+	unsigned int i;
+
+	for (i = 0; flickering; i++)
+		if (mprotect(page, getpagesize(), allowed[i % 3]))
+			return -errno;
+	return 0;
+}
+
+static int call_with(int fd, unsigned int which, struct arguments *args)
+{
+	switch (which % 4) {
+	case 0:
+		return sys_ioctl(fd, DMA_BUF_IOCTL_SYNC, &args->sync);
+	case 1:
+		return sys_ioctl(fd, DMA_BUF_SET_NAME_B, args->name);
+	case 2:
+		return sys_ioctl(fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &args->import);
+	default:
+		return sys_ioctl(fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &args->export);
+	}
+}
+
+/* Passes when a call with an argument that comes and goes is done or EFAULT. */
+TEST_F(buffer, argument_flickers)
+{
+	struct worker worker = { .call = flicker };
+	int memory = must(or_errno(memfd_create("arguments", MFD_CLOEXEC)));
+	struct arguments *safe, *unsafe;
+	int fds, ret, i, done = 0;
+
+	ASSERT_EQ(0, ftruncate(memory, self->page));
+	safe = sys_map(memory, self->page);
+	ASSERT_NE(MAP_FAILED, safe);
+	unsafe = sys_map(memory, self->page);
+	ASSERT_NE(MAP_FAILED, unsafe);
+	safe->sync.flags = RW;
+	safe->import.flags = RW;
+	safe->import.fd = must(sys_export_fence(self->fd, RW));
+	memcpy(safe->name, "flickering", sizeof("flickering"));
+	fds = open_fds();
+	flickering = true;
+	worker.arg = (uintptr_t)unsafe;
+	worker_start(&worker);
+	for (i = 0; i < 8000; i++) {
+		safe->export.flags = RW;
+		ret = call_with(self->fd, i, unsafe);
+		ASSERT_TRUE(ret == 0 || ret == -EFAULT)
+			TH_LOG("call %d: %d", i % 4, ret);
+		done += !ret;
+		if (!ret && i % 4 == 3)
+			close(safe->export.fd);
+	}
+	flickering = false;
+	ASSERT_EQ(0, worker_join(&worker));
+	EXPECT_LT(0, done);
+	EXPECT_GT(8000, done);
+	EXPECT_EQ(fds, open_fds());
+	ready(POLLIN | POLLOUT, self->fd, POLLIN | POLLOUT);
+	close(safe->import.fd);
+	close(memory);
 }
 
 /* Passes when the last reference may go in the middle of each call. */
@@ -261,6 +347,56 @@ TEST_F(buffer, fill_the_table)
 		close(fd[i]);
 	if (self->objects >= 0)
 		EXPECT_EQ(self->objects + 1, sys_objects());
+}
+
+#define GROUPS "/sys/fs/cgroup"
+#define GROUP GROUPS "/dma-buf-test"
+
+static bool write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? -1 : write(fd, text, strlen(text));
+
+	close(fd);
+	return len == strlen(text);
+}
+
+/* In a group with little memory, make buffers until it is used up. */
+static void hoard(const struct exporter *from, int dev)
+{
+	int fd;
+
+	if (set_fd_limit(4096) || !write_text(GROUP "/cgroup.procs", "0"))
+		_exit(1);
+	do {
+		fd = from->alloc(dev, getpagesize(), true);
+	} while (fd >= 0);
+	_exit(-fd);
+}
+
+/*
+ * Passes when a process that uses up its group's memory for buffers is told or
+ * killed, and its buffers are given back.
+ */
+TEST_F(buffer, memory_group)
+{
+	int status;
+	pid_t child;
+
+	write_text(GROUPS "/cgroup.subtree_control", "+memory");
+	if (mkdir(GROUP, 0700) || !write_text(GROUP "/memory.max", "2M")) {
+		rmdir(GROUP);
+		SKIP(return, "no memory groups: needs CONFIG_MEMCG, cgroup2 mounted");
+	}
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child)
+		hoard(self->from, self->dev);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(WIFSIGNALED(status) ? SIGKILL : W_EXITCODE(ENOMEM, 0), status);
+	EXPECT_EQ(0, rmdir(GROUP));
+	if (self->objects >= 0)
+		EXPECT_TRUE(objects_settle(self->objects + 1));
 }
 
 /* Passes when the death of a process gives back all it had in use. */

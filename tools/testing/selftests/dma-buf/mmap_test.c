@@ -210,6 +210,74 @@ TEST_F(buffer, mprotect)
 	munmap(map, self->size);
 }
 
+/*
+ * Passes when what is written to a private mapping stays there. Only the heap
+ * has such mappings, of single pages; others refuse them.
+ */
+TEST_F(buffer, private_mapping)
+{
+	unsigned char *map = map_buffer(self->fd, self->size), *own;
+
+	map[0] = 1;
+	own = mmap(NULL, self->page, RW, MAP_PRIVATE, self->fd, 0);
+	if (self->from == &heap_exporter) {
+		ASSERT_NE(MAP_FAILED, own);
+		EXPECT_EQ(1, own[0]);
+		own[0] = 2;
+		EXPECT_EQ(1, map[0]);
+		map[0] = 3;
+		EXPECT_EQ(2, own[0]);
+		munmap(own, self->page);
+	} else {
+		ASSERT_EQ(MAP_FAILED, own);
+		EXPECT_EQ(EINVAL, errno);
+	}
+	munmap(map, self->size);
+}
+
+/* Passes when a mapping that moves takes its pages with it. */
+TEST_F(buffer, mremap_moves)
+{
+	unsigned char *map = map_buffer(self->fd, self->size);
+	unsigned char *there = mmap(NULL, self->size, PROT_NONE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t i;
+
+	ASSERT_NE(MAP_FAILED, there);
+	for (i = 0; i < self->size; i++)
+		map[i] = i * 5 + i / self->page;
+	ASSERT_EQ(there, mremap(map, self->size, self->size,
+				MREMAP_MAYMOVE | MREMAP_FIXED, there));
+	ASSERT_EQ(-1, msync(map, self->size, MS_ASYNC));
+	EXPECT_EQ(ENOMEM, errno);
+	close_buffer();
+	for (i = 0; i < self->size; i++)
+		ASSERT_EQ((unsigned char)(i * 5 + i / self->page), there[i]);
+	if (self->objects >= 0)
+		EXPECT_TRUE(listed(self->ino));
+	munmap(there, self->size);
+	if (self->objects >= 0)
+		EXPECT_FALSE(listed(self->ino));
+}
+
+/* Passes when a mapping that shrinks still holds the buffer, and then ends. */
+TEST_F(buffer, mremap_shrinks)
+{
+	unsigned char *map = map_buffer(self->fd, self->size);
+
+	map[0] = 4;
+	ASSERT_EQ(map, mremap(map, self->size, self->page, 0));
+	ASSERT_EQ(-1, msync(map + self->page, self->page, MS_ASYNC));
+	EXPECT_EQ(ENOMEM, errno);
+	close_buffer();
+	EXPECT_EQ(4, map[0]);
+	if (self->objects >= 0)
+		EXPECT_TRUE(listed(self->ino));
+	munmap(map, self->page);
+	if (self->objects >= 0)
+		EXPECT_FALSE(listed(self->ino));
+}
+
 /* Passes when a mapping cannot grow past what was checked. */
 TEST_F(buffer, mremap_does_not_grow)
 {

@@ -171,10 +171,24 @@ static bool whole_name(const char *name)
 	return !strcmp(name, LONGEST) || !strcmp(name, SHORTER);
 }
 
+/* The name in /proc/self/maps, of whichever buffer comes first. */
+static const char *name_by_maps(void)
+{
+	static char name[80];
+	char *maps = text_of("/proc/self/maps", 65536);
+	char *line = line_with(maps, "/dmabuf:");
+
+	snprintf(name, sizeof(name), "%s",
+		 line ? strstr(line, "/dmabuf:") + 8 : "(no name)");
+	free(maps);
+	return name;
+}
+
 /* Passes when a reader gets the old name or the new one, never a mixture. */
 TEST_F(buffer, renamed_while_read)
 {
 	struct worker worker = { .call = rename_for_ever, .fd = self->fd };
+	void *map = map_buffer(self->fd, self->size);
 	static struct bufinfo info;
 	struct bufinfo_row *row;
 	int i;
@@ -185,6 +199,7 @@ TEST_F(buffer, renamed_while_read)
 	for (i = 0; i < 300; i++) {
 		EXPECT_TRUE(whole_name(name_by_link(self->fd)));
 		EXPECT_TRUE(whole_name(name_by_fdinfo(self->fd)));
+		EXPECT_TRUE(whole_name(name_by_maps()));
 		if (self->objects < 0 || i % 10)
 			continue;
 		read_bufinfo(&info, 4096);
@@ -193,6 +208,7 @@ TEST_F(buffer, renamed_while_read)
 	}
 	renaming = false;
 	EXPECT_EQ(0, worker_join(&worker));
+	munmap(map, self->size);
 }
 
 TEST_HARNESS_MAIN

@@ -3,8 +3,10 @@
  * poll() and epoll on a buffer: readable when its writers have finished,
  * writable when everybody has.
  */
+#include <sys/select.h>
 #include <sys/syscall.h>
 #include <linux/aio_abi.h>
+#include <linux/io_uring.h>
 
 #include "dma_buf_utils.h"
 
@@ -12,7 +14,7 @@
 #define WRITE DMA_BUF_SYNC_WRITE
 #define BOTH (POLLIN | POLLOUT)
 #define FENCES 64
-#define POLLERS 8
+#define POLLERS 24
 #define SOON 5000	/* ms: long enough for the slowest machine */
 
 static int watch(int fd, __u32 events)
@@ -44,6 +46,40 @@ static int reported(int epoll, int ms)
 static int call_epoll(struct worker *worker)
 {
 	return reported(worker->fd, 20000);
+}
+
+static int call_ppoll(struct worker *worker)
+{
+	struct pollfd pfd = { .fd = worker->fd, .events = worker->arg };
+	struct timespec timeout = { .tv_sec = 20 };
+	int ret = or_errno(ppoll(&pfd, 1, &timeout, NULL));
+
+	return ret <= 0 ? ret : pfd.revents;
+}
+
+/* The sets that select() leaves of those for @events, as poll() names them. */
+static int selected(int fd, short events, int ms)
+{
+	struct timeval timeout = { ms / 1000, ms % 1000 * 1000L };
+	fd_set set[3];
+	int ret, i;
+
+	for (i = 0; i < 3; i++) {
+		FD_ZERO(&set[i]);
+		if (events & (POLLIN << i))
+			FD_SET(fd, &set[i]);
+	}
+	/* POLLIN, POLLPRI and POLLOUT have adjacent bits. */
+	ret = or_errno(select(fd + 1, &set[0], &set[2], &set[1], &timeout));
+	for (i = 0; i < 3 && ret > 0; i++)
+		if (!FD_ISSET(fd, &set[i]))
+			events &= ~(POLLIN << i);
+	return ret <= 0 ? ret : events;
+}
+
+static int call_select(struct worker *worker)
+{
+	return selected(worker->fd, worker->arg, 20000);
 }
 
 /* Passes when an idle buffer is ready, for just what was asked. */
@@ -82,6 +118,54 @@ TEST_F(buffer, readiness)
 	}
 }
 
+/* Passes when select() says the same, and nothing of exceptions. */
+TEST_F(buffer, select_readiness)
+{
+	const short all = POLLIN | POLLPRI | POLLOUT;
+
+	EXPECT_EQ(BOTH, selected(self->fd, all, 0));
+	EXPECT_EQ(POLLIN, selected(self->fd, POLLIN | POLLPRI, 0));
+	EXPECT_EQ(0, selected(self->fd, POLLPRI, 0));
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	add_fence(self->fd, READ, self->timeline, 1);
+	EXPECT_EQ(POLLIN, selected(self->fd, all, 0));
+	add_fence(self->fd, WRITE, self->timeline, 2);
+	EXPECT_EQ(0, selected(self->fd, all, 20));
+	advance(self->timeline, 2);
+	EXPECT_EQ(BOTH, selected(self->fd, all, 0));
+}
+
+static void take_signal(int signal)
+{
+	(void)signal;
+}
+
+/* Passes when ppoll() lets a signal through that was blocked until then. */
+TEST_F(buffer, ppoll_unblocks_a_signal)
+{
+	struct pollfd pfd = { .fd = self->fd, .events = POLLIN };
+	struct timespec none = {}, soon = { .tv_sec = SOON / 1000 };
+	sigset_t empty, usr1;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	signal(SIGUSR1, take_signal);
+	sigemptyset(&empty);
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &usr1, NULL));
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	ASSERT_EQ(0, raise(SIGUSR1));
+	ASSERT_EQ(0, ppoll(&pfd, 1, &none, NULL));
+	ASSERT_EQ(-1, ppoll(&pfd, 1, &soon, &empty));
+	EXPECT_EQ(EINTR, errno);
+	ASSERT_EQ(0, ppoll(&pfd, 1, &none, &empty));
+	advance(self->timeline, 1);
+	ASSERT_EQ(1, ppoll(&pfd, 1, &soon, &empty));
+	EXPECT_EQ(POLLIN, pfd.revents);
+}
+
 /* Passes when poll(timeout=0) returns at once, however often it is asked. */
 TEST_F(buffer, no_timeout_no_wait)
 {
@@ -116,7 +200,7 @@ TEST_F(buffer, timeout_expires)
 	EXPECT_EQ(POLLIN, pfd.revents);
 }
 
-/* Passes when a blocked poller comes back when the fence signals. */
+/* Passes when blocked pollers of each kind come back when the fence signals. */
 TEST_F(buffer, blocked_poller_wakes)
 {
 	static const struct {
@@ -125,22 +209,28 @@ TEST_F(buffer, blocked_poller_wakes)
 	} rows[] = {
 		{ WRITE, POLLIN }, { WRITE, POLLOUT }, { WRITE, BOTH }, { READ, POLLOUT },
 	};
+	static int (* const calls[])(struct worker *worker) = {
+		call_poll, call_ppoll, call_select,
+	};
 	struct worker worker;
-	unsigned int i;
+	unsigned int i, row;
 
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		add_fence(self->fd, rows[i].fence, self->timeline, i + 1);
+	for (i = 0; i < ARRAY_SIZE(rows) * ARRAY_SIZE(calls); i++) {
+		row = i / ARRAY_SIZE(calls);
+		add_fence(self->fd, rows[row].fence, self->timeline, i + 1);
 		worker = (struct worker) {
-			.call = call_poll, .fd = self->fd, .arg = rows[i].events,
+			.call = calls[i % ARRAY_SIZE(calls)],
+			.fd = self->fd,
+			.arg = rows[row].events,
 		};
 		worker_start(&worker);
 		EXPECT_TRUE(worker_blocks(&worker))
-			TH_LOG("row %u", i);
+			TH_LOG("row %u, call %zu", row, i % ARRAY_SIZE(calls));
 		advance(self->timeline, 1);
-		EXPECT_NE(0, worker_join(&worker) & rows[i].events);
-		EXPECT_EQ(0, worker.ret & ~rows[i].events);
+		EXPECT_NE(0, worker_join(&worker) & rows[row].events);
+		EXPECT_EQ(0, worker.ret & ~rows[row].events);
 	}
 }
 
@@ -489,6 +579,132 @@ TEST_F(buffer, aio_poll)
 		EXPECT_NE(0, aio_result(context, SOON) & POLLIN);
 	}
 	ASSERT_EQ(0, syscall(SYS_io_destroy, context));
+}
+
+/* A minimal io_uring: one request at a time */
+struct ring {
+	int fd;
+	unsigned int *sq_tail, *sq_array, *cq_head, *cq_tail;
+	unsigned int sq_mask, cq_mask;
+	struct io_uring_sqe *sqes;
+	struct io_uring_cqe *cqes;
+};
+
+#define RING_MAP(fd, size, offset) mmap(NULL, size, PROT_READ | PROT_WRITE, \
+					MAP_SHARED | MAP_POPULATE, fd, offset)
+
+static int ring_open(struct ring *ring)
+{
+	struct io_uring_params params = {};
+	char *rings;
+
+	ring->fd = or_errno(syscall(__NR_io_uring_setup, 4, &params));
+	if (ring->fd < 0)
+		return ring->fd;
+	rings = RING_MAP(ring->fd, params.cq_off.cqes + params.cq_entries *
+			 sizeof(*ring->cqes), IORING_OFF_SQ_RING);
+	ring->sqes = RING_MAP(ring->fd, params.sq_entries * sizeof(*ring->sqes),
+			      IORING_OFF_SQES);
+	if (rings == MAP_FAILED || ring->sqes == MAP_FAILED)
+		return -errno;
+	ring->sq_tail = (void *)(rings + params.sq_off.tail);
+	ring->sq_array = (void *)(rings + params.sq_off.array);
+	ring->sq_mask = *(unsigned int *)(rings + params.sq_off.ring_mask);
+	ring->cq_head = (void *)(rings + params.cq_off.head);
+	ring->cq_tail = (void *)(rings + params.cq_off.tail);
+	ring->cq_mask = *(unsigned int *)(rings + params.cq_off.ring_mask);
+	ring->cqes = (void *)(rings + params.cq_off.cqes);
+	return 0;
+}
+
+/* Hand @request to the kernel; 1, or -errno. */
+static int ring_submit(struct ring *ring, const struct io_uring_sqe *request)
+{
+	unsigned int tail = *ring->sq_tail, slot = tail & ring->sq_mask;
+
+	ring->sqes[slot] = *request;
+	ring->sq_array[slot] = slot;
+	__atomic_store_n(ring->sq_tail, tail + 1, __ATOMIC_RELEASE);
+	return or_errno(syscall(__NR_io_uring_enter, ring->fd, 1, 0, 0, NULL, 0));
+}
+
+/* The next result within @ms, 0 for none. */
+static int ring_result(struct ring *ring, int ms)
+{
+	struct __kernel_timespec timeout = { ms / 1000, ms % 1000 * 1000000LL };
+	struct io_uring_getevents_arg arg = { .ts = (uintptr_t)&timeout };
+	unsigned int head = *ring->cq_head;
+	int ret;
+
+	syscall(__NR_io_uring_enter, ring->fd, 0, 1,
+		IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof(arg));
+	if (head == __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE))
+		return 0;
+	ret = ring->cqes[head & ring->cq_mask].res;
+	__atomic_store_n(ring->cq_head, head + 1, __ATOMIC_RELEASE);
+	return ret;
+}
+
+#define SKIP_RING "no io_uring: needs CONFIG_IO_URING"
+
+/* Passes when a poll in an io_uring ends with the fence, each time anew. */
+TEST_F(buffer, io_uring_poll)
+{
+	struct io_uring_sqe request = {
+		.opcode = IORING_OP_POLL_ADD,
+		.fd = self->fd,
+		.poll32_events = POLLIN,
+	};
+	struct ring ring;
+	int i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	if (ring_open(&ring))
+		SKIP(return, SKIP_RING);
+	ASSERT_EQ(1, ring_submit(&ring, &request));
+	EXPECT_EQ(POLLIN, ring_result(&ring, SOON));
+	for (i = 1; i < 4; i++) {
+		add_fence(self->fd, WRITE, self->timeline, i);
+		ASSERT_EQ(1, ring_submit(&ring, &request));
+		EXPECT_EQ(0, ring_result(&ring, 20));
+		advance(self->timeline, 1);
+		EXPECT_EQ(POLLIN, ring_result(&ring, SOON));
+	}
+	close(ring.fd);
+}
+
+/* Passes when a ring holds a buffer while it polls it, and no longer. */
+TEST_F(buffer, io_uring_cancel)
+{
+	struct io_uring_sqe request = {
+		.opcode = IORING_OP_POLL_ADD,
+		.fd = self->fd,
+		.poll32_events = POLLOUT,
+		.user_data = 7,
+	};
+	struct ring ring;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	if (ring_open(&ring))
+		SKIP(return, SKIP_RING);
+	add_fence(self->fd, READ, self->timeline, 1);
+	ASSERT_EQ(1, ring_submit(&ring, &request));
+	EXPECT_EQ(0, ring_result(&ring, 20));
+	close_buffer();
+	EXPECT_TRUE(listed(self->ino));
+	request = (struct io_uring_sqe) { .opcode = IORING_OP_POLL_REMOVE, .addr = 7 };
+	ASSERT_EQ(1, ring_submit(&ring, &request));
+	/* Of the two results one is the poll's end. */
+	EXPECT_EQ(-ECANCELED, ring_result(&ring, SOON) + ring_result(&ring, 0));
+	sleep_ms(20);
+	if (differs_on_stock(POLL_PINS_FILE, listed(self->ino)))
+		return;
+	EXPECT_TRUE(unlisted_soon(self->ino));
+	close(ring.fd);
 }
 
 /* Passes when a poller of a duplicate goes on after the other fd is closed. */

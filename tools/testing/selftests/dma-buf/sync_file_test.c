@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Fences in and out of a buffer as sync files. */
-#include <dirent.h>
-
 #include "dma_buf_utils.h"
 
 #define READ DMA_BUF_SYNC_READ
@@ -9,18 +7,6 @@
 #define RW DMA_BUF_SYNC_RW
 
 static const __u32 bad_flags[] = { 0, 4, 4 | RW, 8, 8 | READ, 1U << 31, ~0U };
-
-static int open_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int count = 0;
-
-	while (dir && readdir(dir))
-		count++;
-	if (dir)
-		closedir(dir);
-	return count;
-}
 
 /* Passes when both requests want READ, WRITE or both, and nothing else. */
 TEST_F(buffer, flags)
@@ -267,6 +253,83 @@ TEST_F(buffer, hand_over)
 	advance(self->timeline, 1);
 	ready(POLLIN | POLLOUT, other, POLLIN | POLLOUT);
 	close(other);
+}
+
+/* Passes when one poll() waits for many sync files and names those ready. */
+TEST_F(buffer, many_sync_files)
+{
+	struct pollfd pfd[8] = {};
+	int i, j;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	for (i = 0; i < 8; i++) {
+		add_fence(self->fd, WRITE, self->timeline, i + 1);
+		pfd[i].fd = export_fence(self->fd, READ);
+		pfd[i].events = POLLIN;
+	}
+	ASSERT_EQ(0, poll(pfd, 8, 20));
+	for (i = 0; i < 8; i++) {
+		advance(self->timeline, 1);
+		ASSERT_EQ(i + 1, poll(pfd, 8, 5000));
+		for (j = 0; j < 8; j++)
+			EXPECT_EQ(j <= i ? POLLIN : 0, pfd[j].revents);
+	}
+	for (i = 0; i < 8; i++)
+		close(pfd[i].fd);
+}
+
+/* Passes when all who wait for one sync file come back with its last fence. */
+TEST_F(buffer, many_wait_for_one)
+{
+	struct worker worker[4] = {};
+	int other, sync_fd, i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	other = timeline();
+	add_fence(self->fd, READ, self->timeline, 1);
+	add_fence(self->fd, WRITE, other, 1);
+	sync_fd = export_fence(self->fd, WRITE);
+	close_buffer();
+	for (i = 0; i < 4; i++) {
+		worker[i].call = call_poll;
+		worker[i].fd = sync_fd;
+		worker[i].arg = POLLIN;
+		worker_start(&worker[i]);
+	}
+	advance(self->timeline, 1);
+	for (i = 0; i < 4; i++)
+		EXPECT_TRUE(worker_blocks(&worker[i]));
+	advance(other, 1);
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(POLLIN, worker_join(&worker[i]));
+	close(sync_fd);
+	close(other);
+}
+
+/* Passes when a descriptor that only reads carries fences like any other. */
+TEST_F(buffer, read_only_descriptor)
+{
+	int ro, sync_fd;
+
+	if (!self->from->alloc_read_only)
+		SKIP(return, "%s has no read-only buffers", self->from->exp_name);
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	ro = must(self->from->alloc_read_only(self->dev, self->page));
+	add_fence(ro, READ, self->timeline, 1);
+	ready(POLLIN, ro, POLLIN | POLLOUT);
+	sync_fd = export_fence(ro, WRITE);
+	EXPECT_EQ(0, sys_fence_status(sync_fd, NULL));
+	sync_cpu(ro, READ);
+	sync_cpu(ro, READ | DMA_BUF_SYNC_END);
+	set_name(ro, "for readers");
+	advance(self->timeline, 1);
+	EXPECT_EQ(1, sys_fence_status(sync_fd, NULL));
+	ready(POLLIN | POLLOUT, ro, POLLIN | POLLOUT);
+	close(sync_fd);
+	close(ro);
 }
 
 /* Passes when a full table of descriptors is -EMFILE and nothing is lost. */

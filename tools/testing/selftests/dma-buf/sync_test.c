@@ -143,6 +143,81 @@ TEST_F(buffer, start_waits_for_all)
 		close(line[i]);
 }
 
+#define CALLERS 8
+
+/* Passes when many wait at once, each for just what concerns it. */
+TEST_F(buffer, callers_wait_together)
+{
+	static const __u64 start[] = { READ, WRITE, READ, RW };
+	struct worker worker[CALLERS] = {};
+	int reader, i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	reader = timeline();
+	add_fence(self->fd, WRITE, self->timeline, 1);
+	add_fence(self->fd, READ, reader, 1);
+	for (i = 0; i < CALLERS; i++) {
+		worker[i].call = call_sync_cpu;
+		worker[i].fd = self->fd;
+		worker[i].arg = start[i % ARRAY_SIZE(start)];
+		worker_start(&worker[i]);
+	}
+	for (i = 0; i < CALLERS; i++)
+		EXPECT_TRUE(worker_blocks(&worker[i]));
+	advance(self->timeline, 1);
+	for (i = 0; i < CALLERS; i++)
+		if (worker[i].arg == READ)
+			EXPECT_EQ(0, worker_join(&worker[i]));
+	for (i = 0; i < CALLERS; i++)
+		if (worker[i].arg != READ)
+			EXPECT_TRUE(worker_blocks(&worker[i]));
+	advance(reader, 1);
+	for (i = 0; i < CALLERS; i++)
+		if (worker[i].arg != READ)
+			EXPECT_EQ(0, worker_join(&worker[i]));
+	close(reader);
+}
+
+static atomic_bool bracketing;
+
+static int bracket_for_ever(struct worker *worker)
+{
+	int ret = 0;
+
+	while (bracketing && !ret) {
+		ret = sys_sync_cpu(worker->fd, worker->arg);
+		if (!ret)
+			ret = sys_sync_cpu(worker->fd, worker->arg | END);
+	}
+	return ret;
+}
+
+/* Passes when brackets of many callers succeed while fences come and go. */
+TEST_F(buffer, callers_and_fences)
+{
+	struct worker worker[CALLERS] = {};
+	unsigned int i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	bracketing = true;
+	for (i = 0; i < CALLERS; i++) {
+		worker[i].call = bracket_for_ever;
+		worker[i].fd = self->fd;
+		worker[i].arg = 1 + i % RW;
+		worker_start(&worker[i]);
+	}
+	for (i = 1; i <= 200; i++) {
+		add_fence(self->fd, i % 3 ? WRITE : READ, self->timeline, i);
+		ready(0, self->fd, POLLOUT);
+		advance(self->timeline, 1);
+	}
+	bracketing = false;
+	for (i = 0; i < CALLERS; i++)
+		EXPECT_EQ(0, worker_join(&worker[i]));
+}
+
 static void take_signal(int signal)
 {
 	(void)signal;

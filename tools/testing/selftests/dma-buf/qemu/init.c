@@ -101,6 +101,7 @@ static void mount_filesystems(void)
 {
 	mount_or_die("proc", "/proc");
 	mount_or_die("sysfs", "/sys");
+	mount_or_die("cgroup2", "/sys/fs/cgroup");
 	mount_or_die("debugfs", DEBUGFS);
 	mount_or_die("tracefs", "/sys/kernel/tracing");
 	mount_or_die("tmpfs", "/dev/shm");
