@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What programs call, each row one function; and every row against growth. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "user.h"
+
+#define STEADY	1000	/* calls in a block */
+
+struct row {
+	const char *name;
+	void (*run)(void);
+	struct bench_scene scene;
+	unsigned int count;	/* calls in a block, STEADY when not given */
+	void (*prepare)(void);
+	void (*finish)(void);
+	bool fixed;		/* of no interest against growth */
+	bool fresh;		/* one call only in each scene */
+};
+
+static int fd;			/* the scene's buffer */
+static int other;		/* whatever else a row needs */
+static char path[64];
+
+static void null_ioctl(void)
+{
+	raw_ioctl(bench, BENCH_NULL, NULL);
+}
+
+static void poll_one(int what, short events)
+{
+	struct pollfd pfd = { .fd = what, .events = events };
+
+	poll(&pfd, 1, 0);
+}
+
+static void poll_in(void)
+{
+	poll_one(fd, POLLIN);
+}
+
+static void poll_both(void)
+{
+	poll_one(fd, POLLIN | POLLOUT);
+}
+
+static void floor_poll(void)
+{
+	poll_one(other, POLLIN | POLLOUT);
+}
+
+static void floor_poll_walk(void)
+{
+	poll_one(bench, POLLIN | POLLOUT);
+}
+
+static void prepare_eventfd(void)
+{
+	other = must(eventfd(1, EFD_CLOEXEC));
+}
+
+static void prepare_busy_eventfd(void)
+{
+	other = must(eventfd(0, EFD_CLOEXEC));
+}
+
+static void prepare_epoll(void)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT };
+
+	other = must(epoll_create1(EPOLL_CLOEXEC));
+	must(epoll_ctl(other, EPOLL_CTL_ADD, fd, &event));
+}
+
+static void prepare_epoll_eventfd(void)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT };
+	int ready = must(eventfd(1, EFD_CLOEXEC));
+
+	other = must(epoll_create1(EPOLL_CLOEXEC));
+	must(epoll_ctl(other, EPOLL_CTL_ADD, ready, &event));
+}
+
+static void finish_other(void)
+{
+	close(other);
+}
+
+static void epoll_once(void)
+{
+	struct epoll_event event;
+
+	epoll_wait(other, &event, 1, 0);
+}
+
+static void sync_cpu(uint64_t flags)
+{
+	struct dma_buf_sync sync = { .flags = flags };
+
+	raw_ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
+}
+
+static void sync_start(void)
+{
+	sync_cpu(DMA_BUF_SYNC_RW | DMA_BUF_SYNC_START);
+}
+
+static void sync_end(void)
+{
+	sync_cpu(DMA_BUF_SYNC_RW | DMA_BUF_SYNC_END);
+}
+
+static void set_name(void)
+{
+	raw_ioctl(fd, DMA_BUF_SET_NAME_B, "a buffer");
+}
+
+static void import_sync_file(void)
+{
+	struct dma_buf_import_sync_file arg = { .flags = DMA_BUF_SYNC_WRITE, .fd = other };
+
+	raw_ioctl(fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &arg);
+}
+
+static void prepare_fence(void)
+{
+	other = must(ioctl(bench, BENCH_FENCE));
+	import_sync_file();	/* the first of many makes room for itself */
+}
+
+static void export_sync_file(void)
+{
+	struct dma_buf_export_sync_file arg = { .flags = DMA_BUF_SYNC_RW };
+
+	raw_ioctl(fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg);
+	close(arg.fd);
+}
+
+static void floor_eventfd(void)
+{
+	close(eventfd(0, EFD_CLOEXEC));
+}
+
+static void export_close(void)
+{
+	close(raw_ioctl(bench, BENCH_EXPORT, NULL));
+}
+
+static void seek(void)
+{
+	lseek(fd, 0, SEEK_END);
+}
+
+static void floor_seek(void)
+{
+	lseek(bench, 0, SEEK_END);
+}
+
+static void fdinfo(void)
+{
+	char text[512];
+	int info = open(path, O_RDONLY | O_CLOEXEC);
+
+	while (read(info, text, sizeof(text)) > 0)
+		;
+	close(info);
+}
+
+static void prepare_fdinfo(void)
+{
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+}
+
+static void prepare_floor_fdinfo(void)
+{
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", bench);
+}
+
+static void map_file(int what)
+{
+	munmap(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, what, 0), 4096);
+}
+
+static void map_buffer(void)
+{
+	map_file(fd);
+}
+
+static void floor_map_buffer(void)
+{
+	map_file(bench);
+}
+
+static void bufinfo(void)
+{
+	read_bufinfo();
+}
+
+#define FENCES(n)	.scene = { .fences = n }
+#define BUSY(n)		.scene = { .fences = n, .unsignalled = 1 }
+
+static const struct row rows[] = {
+	{ "floor: ioctl", null_ioctl, .fixed = true },
+	{ "floor: poll", floor_poll, .prepare = prepare_eventfd, .finish = finish_other,
+	  .fixed = true },
+	{ "floor: poll, busy", floor_poll, .prepare = prepare_busy_eventfd,
+	  .finish = finish_other, .fixed = true },
+	{ "poll IN", poll_in },
+	{ "poll IN+OUT", poll_both },
+	{ "poll IN+OUT, 64 signalled", poll_both, FENCES(64), .fixed = true },
+	{ "floor: poll, 64 signalled", floor_poll_walk, FENCES(64), .fixed = true },
+	{ "poll IN, busy", poll_in, BUSY(1), .count = 1, .fresh = true },
+	{ "poll IN+OUT, busy", poll_both, BUSY(1), .count = 1, .fresh = true },
+	{ "poll IN, busy, again", poll_in, BUSY(1) },
+	{ "poll IN+OUT, busy, again", poll_both, BUSY(1) },
+	{ "epoll_wait IN+OUT", epoll_once, .prepare = prepare_epoll,
+	  .finish = finish_other },
+	{ "epoll_wait IN+OUT, busy", epoll_once, BUSY(1), .prepare = prepare_epoll,
+	  .finish = finish_other },
+	{ "floor: epoll_wait", epoll_once, .prepare = prepare_epoll_eventfd,
+	  .finish = finish_other, .fixed = true },
+	{ "SYNC START", sync_start },
+	{ "SYNC END", sync_end },
+	{ "SET_NAME", set_name },
+	{ "IMPORT_SYNC_FILE", import_sync_file, .prepare = prepare_fence,
+	  .finish = finish_other },
+	{ "EXPORT_SYNC_FILE+close", export_sync_file, BUSY(1) },
+	{ "lseek", seek },
+	{ "floor: lseek", floor_seek, .fixed = true },
+	{ "fdinfo", fdinfo, .prepare = prepare_fdinfo },
+	{ "floor: fdinfo", fdinfo, .prepare = prepare_floor_fdinfo, .fixed = true },
+	{ "mmap+munmap", map_buffer },
+	{ "floor: mmap+munmap", floor_map_buffer, .fixed = true },
+	{ "export+fd+close", export_close, .count = 4096 },
+	{ "floor: export+fd+close", floor_eventfd, .count = 4096, .fixed = true },
+	{ "bufinfo", bufinfo, .count = 1 },
+};
+
+static void measure_row(const struct row *row, const char *name, struct bench_scene scene,
+			unsigned int blocks, unsigned int max)
+{
+	unsigned int count = row->count ? row->count : STEADY;
+	uint64_t took;
+
+	if (count > max)
+		count = max;
+	fd = build_scene(scene);
+	if (row->prepare)
+		row->prepare();
+	if (count > 1)
+		row->run();
+	for (unsigned int block = 0; block < blocks; block++) {
+		if (row->fresh) {
+			strike_scene(fd);
+			fd = build_scene(scene);
+		}
+		bench_begin();
+		took = run_block(row->run, count);
+		bench_end();
+		say(name, count, took - run_block(do_nothing, count));
+	}
+	if (row->finish)
+		row->finish();
+	strike_scene(fd);
+}
+
+/* Has the module measure all of its rows, with @suffix after their names. */
+static void measure_kernel_rows(const char *suffix, struct bench_run with)
+{
+	struct bench_run run;
+	char name[64];
+
+	for (unsigned int row = 0; ; row++) {
+		run = with;
+		run.row = row;
+		if (ioctl(bench, BENCH_RUN, &run)) {
+			if (errno != ENOENT)
+				fail("BENCH_RUN");
+			return;
+		}
+		snprintf(name, sizeof(name), "%s%s", run.name, suffix);
+		for (int block = 0; block < BENCH_BLOCKS; block++)
+			say(name, run.count, run.ticks[block]);
+	}
+}
+
+static void measure_cycle(const char *name, unsigned long request, unsigned int blocks,
+			  unsigned int count)
+{
+	uint64_t begin;
+
+	must(ioctl(bench, request, count));
+	for (unsigned int block = 0; block < blocks; block++) {
+		bench_begin();
+		begin = now();
+		must(ioctl(bench, request, count));
+		begin = now() - begin;
+		bench_end();
+		say(name, count, begin);
+	}
+}
+
+void measure_rows(void)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		measure_row(&rows[i], rows[i].name, rows[i].scene, 5, -1);
+	measure_cycle("export+put", BENCH_CYCLE, 5, 4096);
+	measure_cycle("floor: export+put", BENCH_CYCLE_FILES, 5, 4096);
+	measure_kernel_rows("", (struct bench_run) { });
+}
+
+/* All rows once more, each with @suffix, in scenes that have @more of something. */
+static void grow(const char *suffix, struct bench_scene more)
+{
+	struct bench_run run = {
+		.count = 100, .fences = more.fences, .attachments = more.statics,
+	};
+	struct bench_scene scene;
+	char name[64];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		if (rows[i].fixed)
+			continue;
+		snprintf(name, sizeof(name), "%s%s", rows[i].name, suffix);
+		scene = rows[i].scene;
+		scene.fences += more.fences;
+		scene.statics += more.statics;
+		measure_row(&rows[i], name, scene, 3, 100);
+	}
+	snprintf(name, sizeof(name), "export+put%s", suffix);
+	measure_cycle(name, BENCH_CYCLE, 3, 100);
+	measure_kernel_rows(suffix, run);
+}
+
+static void grow_live(unsigned int count)
+{
+	char suffix[32];
+
+	must(ioctl(bench, BENCH_LIVE, count));
+	snprintf(suffix, sizeof(suffix), " @live=%u", count);
+	grow(suffix, (struct bench_scene) { });
+	must(ioctl(bench, BENCH_LIVE, 0));
+}
+
+void measure_growth(void)
+{
+	static const unsigned int few[] = { 1, 4, 16, 64, 256 };
+	char suffix[32];
+
+	for (unsigned int count = 10; count <= 100000; count *= 10)
+		grow_live(count);
+	for (size_t i = 0; i < sizeof(few) / sizeof(*few); i++) {
+		snprintf(suffix, sizeof(suffix), " @fences=%u", few[i]);
+		grow(suffix, (struct bench_scene) { .fences = few[i] });
+		snprintf(suffix, sizeof(suffix), " @attachments=%u", few[i]);
+		grow(suffix, (struct bench_scene) { .statics = few[i] });
+	}
+}

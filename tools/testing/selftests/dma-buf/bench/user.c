@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Process 1 of the guest that is measured. Loads the module, measures what
+ * "measure=" on the kernel command line names, and ends the machine. Results
+ * leave through the second serial port when everything is done, so that its
+ * interrupts disturb nobody: lines of a name, a number of calls and their
+ * instructions, the last one "end".
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "user.h"
+
+int bench;
+static FILE *results;
+
+static void power_off(void)
+{
+	fflush(NULL);
+	tcdrain(fileno(results));
+	reboot(RB_AUTOBOOT);
+	_exit(1);
+}
+
+void fail(const char *what)
+{
+	fprintf(results ? results : stdout, "failed: %s: %s\n", what, strerror(errno));
+	power_off();
+}
+
+void say(const char *name, unsigned int count, uint64_t ticks)
+{
+	fprintf(results, "%s\t%u\t%llu\n", name, count, (unsigned long long)ticks);
+}
+
+void say_figure(const char *name, uint64_t value)
+{
+	fprintf(results, "%s\t0\t%llu\n", name, (unsigned long long)value);
+}
+
+void do_nothing(void)
+{
+}
+
+uint64_t run_block(void (*run)(void), unsigned int count)
+{
+	uint64_t begin = now();
+
+	while (count--)
+		run();
+	return now() - begin;
+}
+
+int build_scene(struct bench_scene scene)
+{
+	return must(ioctl(bench, BENCH_SCENE, &scene));
+}
+
+void strike_scene(int fd)
+{
+	close(fd);
+	must(ioctl(bench, BENCH_STRIKE));
+}
+
+/* Returns how long the text was. */
+unsigned long read_bufinfo(void)
+{
+	static char text[65536];
+	int fd = must(open(BUFINFO, O_RDONLY | O_CLOEXEC));
+	unsigned long total = 0;
+	ssize_t len;
+
+	while ((len = must(read(fd, text, sizeof(text)))) > 0)
+		total += len;
+	close(fd);
+	return total;
+}
+
+static void mount_filesystem(const char *type, const char *where)
+{
+	mkdir(where, 0755);
+	must(mount(type, where, type, 0, NULL));
+}
+
+static void open_console(void)
+{
+	int fd = open("/dev/console", O_RDWR);
+
+	for (int i = 0; fd >= 0 && i < 3; i++)
+		dup2(fd, i);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+}
+
+static void open_results(void)
+{
+	int fd = must(open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC));
+	struct termios raw;
+
+	must(tcgetattr(fd, &raw));
+	cfmakeraw(&raw);
+	cfsetspeed(&raw, B115200);
+	must(tcsetattr(fd, TCSANOW, &raw));
+	results = fdopen(fd, "w");
+	setvbuf(results, NULL, _IOFBF, 4 << 20);
+}
+
+static void load_module(void)
+{
+	int fd = must(open("/bench.ko", O_RDONLY | O_CLOEXEC));
+
+	must(syscall(SYS_finit_module, fd, "", 0));
+	close(fd);
+	bench = must(open("/dev/dma_buf_bench", O_RDWR | O_CLOEXEC));
+}
+
+/* Lines of a hash, address and name: for who profiles. */
+static void say_module_symbols(void)
+{
+	FILE *symbols = fopen("/proc/kallsyms", "re");
+	char line[512], address[32], name[256];
+
+	while (symbols && fgets(line, sizeof(line), symbols))
+		if (strstr(line, "[dma_buf_bench]") &&
+		    sscanf(line, "%31s %*s %255s", address, name) == 2)
+			fprintf(results, "# %s %s\n", address, name);
+	if (symbols)
+		fclose(symbols);
+}
+
+static unsigned long parameter(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value ? strtoul(value, NULL, 0) : 0;
+}
+
+/* So that two boots do not resemble each other more than two machines would. */
+static void do_something_else(unsigned long times)
+{
+	char name[32];
+
+	for (unsigned long i = 0; i < times * 37; i++) {
+		snprintf(name, sizeof(name), "/tmp%lu", i);
+		close(must(open(name, O_RDWR | O_CREAT, 0600)));
+		getppid();
+	}
+}
+
+int main(void)
+{
+	const char *what = getenv("measure");
+
+	mount_filesystem("devtmpfs", "/dev");
+	open_console();
+	mount_filesystem("proc", "/proc");
+	mount_filesystem("sysfs", "/sys");
+	mount_filesystem("debugfs", "/sys/kernel/debug");
+	open_results();
+	load_module();
+	say_module_symbols();
+	do_something_else(parameter("shift"));
+
+	if (!what)
+		fail("measure=");
+	if (strchr(what, 'r'))
+		measure_rows();
+	if (strchr(what, 'p'))
+		measure_pollers();
+	if (strchr(what, 'b'))
+		measure_blockers();
+	if (strchr(what, 'g'))
+		measure_growth();
+	if (strchr(what, '2'))
+		measure_two_cpus();
+	if (strchr(what, 'l'))
+		measure_listing();
+	fputs("end\n", results);
+	power_off();
+}

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What has to do with waiting: blocked pollers, and what blocks others. */
+
+#define _GNU_SOURCE
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "user.h"
+
+/* What the processes tell each other. */
+static struct {
+	atomic_uint started, finished;
+	atomic_ulong wakes;
+} *shared;
+
+static void share(void)
+{
+	if (!shared)
+		shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		fail("mmap");
+	memset(shared, 0, sizeof(*shared));
+}
+
+#define MAX_POLLERS	64
+
+static void stop(pid_t pid)
+{
+	must(kill(pid, SIGKILL));
+	must(waitpid(pid, NULL, 0));
+}
+
+static unsigned long times_blocked(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_nvcsw;
+}
+
+/* Starts a process that runs before everybody else whenever it can. */
+static pid_t start_poller(int fd)
+{
+	struct sched_param first = { .sched_priority = 1 };
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	pid_t pid = must(fork());
+	unsigned long wakes;
+
+	if (pid)
+		return pid;
+	must(sched_setscheduler(0, SCHED_FIFO, &first));
+	wakes = times_blocked();
+	shared->started++;
+	must(poll(&pfd, 1, -1));
+	shared->wakes += times_blocked() - wakes;
+	shared->finished++;
+	for (;;)
+		pause();	/* to exit is not what is measured */
+}
+
+static int export_sync_file(int fd)
+{
+	struct dma_buf_export_sync_file arg = { .flags = DMA_BUF_SYNC_READ };
+
+	must(ioctl(fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg));
+	return arg.fd;
+}
+
+static void wait_for(atomic_uint *counter, unsigned int value)
+{
+	while (*counter < value)
+		sched_yield();
+}
+
+/* How @pollers of one buffer with @fences, which signal in turn, get on. */
+static void measure_blocked(const char *name, unsigned int pollers, unsigned int fences,
+			    int reverse, int sync_file)
+{
+	int fd = build_scene((struct bench_scene) { .fences = fences, .unsignalled = 1 });
+	int polled = sync_file ? export_sync_file(fd) : fd;
+	pid_t pids[MAX_POLLERS];
+	char wakes[64];
+	uint64_t begin;
+
+	share();
+	for (unsigned int i = 0; i < pollers; i++)
+		pids[i] = start_poller(polled);
+	wait_for(&shared->started, pollers);
+
+	bench_begin();
+	begin = now();
+	for (unsigned int i = 0; i < fences; i++)
+		ioctl(bench, BENCH_SIGNAL, reverse ? fences - 1 - i : i);
+	wait_for(&shared->finished, pollers);
+	begin = now() - begin;
+	bench_end();
+
+	say(name, 1, begin);
+	snprintf(wakes, sizeof(wakes), "wakes: %s", name);
+	say_figure(wakes, shared->wakes);
+	for (unsigned int i = 0; i < pollers; i++)
+		stop(pids[i]);
+	if (sync_file)
+		close(polled);
+	strike_scene(fd);
+}
+
+void measure_pollers(void)
+{
+	char name[64];
+
+	measure_blocked("1 poller, 64 fences", 1, 64, 0, 0);
+	measure_blocked("1 poller, 64 fences, reverse", 1, 64, 1, 0);
+	measure_blocked("floor: 1 poller, 64 fences", 1, 64, 0, 1);
+	measure_blocked("8 pollers, 64 fences", 8, 64, 0, 0);
+	measure_blocked("8 pollers, 64 fences, reverse", 8, 64, 1, 0);
+	measure_blocked("floor: 8 pollers, 64 fences", 8, 64, 0, 1);
+	for (unsigned int pollers = 1; pollers <= MAX_POLLERS; pollers *= 2) {
+		snprintf(name, sizeof(name), "64 fences @pollers=%u", pollers);
+		measure_blocked(name, pollers, 64, 0, 0);
+	}
+	for (unsigned int fences = 1; fences <= 256; fences *= 4) {
+		snprintf(name, sizeof(name), "1 poller @fences=%u", fences);
+		measure_blocked(name, 1, fences, 0, 0);
+		snprintf(name, sizeof(name), "1 poller, reverse @fences=%u", fences);
+		measure_blocked(name, 1, fences, 1, 0);
+	}
+}
+
+/* Lists buffers all the time, without the buffer @spare. */
+static pid_t start_reader(int spare)
+{
+	pid_t pid = must(fork());
+
+	if (pid)
+		return pid;
+	close(spare);
+	shared->started = 1;
+	for (;;)
+		read_bufinfo();
+}
+
+static uint64_t time_poll(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN | POLLOUT };
+	uint64_t begin = now();
+
+	must(poll(&pfd, 1, 0));
+	return now() - begin;
+}
+
+#define HELD_MS	1000
+
+/* While a driver holds a reservation: what else has to wait? Times, not work. */
+static void measure_held(void)
+{
+	int fd = build_scene((struct bench_scene) { .fences = 1, .unsignalled = 1 });
+	uint64_t begin, exported, closed;
+	int another = -1;
+	pid_t reader;
+
+	must(ioctl(bench, BENCH_HOLD, HELD_MS));
+	say_figure("ns: poll, reservation held", time_poll(fd));
+	must(ioctl(bench, BENCH_RELAX));
+
+	share();
+	must(ioctl(bench, BENCH_HOLD, HELD_MS));
+	reader = start_reader(another);
+	wait_for(&shared->started, 1);
+	usleep(50000);		/* the reader comes to the buffer that is held */
+	begin = now();
+	another = must(ioctl(bench, BENCH_EXPORT));
+	exported = now() - begin;
+	must(ioctl(bench, BENCH_RELAX));
+	stop(reader);
+
+	share();
+	must(ioctl(bench, BENCH_HOLD, HELD_MS));
+	reader = start_reader(another);
+	wait_for(&shared->started, 1);
+	usleep(50000);
+	begin = now();
+	close(another);
+	closed = now() - begin;
+	must(ioctl(bench, BENCH_RELAX));
+	stop(reader);
+
+	say_figure("ns: export, reservation held", exported);
+	say_figure("ns: close, reservation held", closed);
+	strike_scene(fd);
+}
+
+static unsigned long slab_kib(void)
+{
+	unsigned long kib = 0;
+	char line[128];
+	FILE *f = fopen("/proc/meminfo", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "Slab: %lu", &kib);
+	if (!kib)
+		fail("Slab");
+	fclose(f);
+	return kib;
+}
+
+/* Slab memory of one more, from 20,000 to 60,000 of them. */
+static void measure_memory(const char *name, unsigned long request)
+{
+	unsigned long before;
+
+	must(ioctl(bench, request, 20000));
+	before = slab_kib();
+	must(ioctl(bench, request, 60000));
+	say_figure(name, (slab_kib() - before) * 1024 / 40000);
+	must(ioctl(bench, request, 0));
+	usleep(300000);		/* what was freed through RCU is free */
+}
+
+static void measure_bufinfo(unsigned int live)
+{
+	char name[64];
+	uint64_t begin;
+
+	must(ioctl(bench, BENCH_LIVE, live));
+	read_bufinfo();
+	bench_begin();
+	begin = now();
+	read_bufinfo();
+	begin = now() - begin;
+	bench_end();
+	snprintf(name, sizeof(name), "bufinfo, %u live", live);
+	say(name, 1, begin);
+	must(ioctl(bench, BENCH_LIVE, 0));
+}
+
+void measure_blockers(void)
+{
+	measure_memory("bytes: floor: live", BENCH_FILES);
+	measure_memory("bytes: live", BENCH_LIVE);
+	measure_held();
+	measure_bufinfo(10);
+	measure_bufinfo(10000);
+	measure_bufinfo(50000);
+}
+
+static void pin_to(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	must(sched_setaffinity(0, sizeof(set), &set));
+}
+
+/*
+ * QEMU gives the first CPU all the time there is until the next timer, unless
+ * this is executed: then it is the other one's turn.
+ */
+static void other_cpu(void)
+{
+	asm volatile("pause" ::: "memory");
+}
+
+static int polled;
+
+static void poll_shared(void)
+{
+	time_poll(polled);
+}
+
+static void export_close(void)
+{
+	close(raw_ioctl(bench, BENCH_EXPORT, NULL));
+}
+
+static void open_close(void)
+{
+	raw_ioctl(bench, BENCH_CYCLE_FILES, (void *)1);
+}
+
+#define PAIR	2000
+
+static void run_and_meet(void (*run)(void), int times, atomic_uint *counter)
+{
+	for (int i = 0; i < times; i++) {
+		run();
+		other_cpu();
+	}
+	++*counter;
+	while (*counter < 2)
+		other_cpu();
+}
+
+/*
+ * Two processes, one a CPU, do the same, a call in turn. The plugin sees which
+ * cache lines they share.
+ */
+static void measure_pair(const char *name, void (*run)(void))
+{
+	pid_t pid;
+
+	share();
+	pid = must(fork());
+	pin_to(pid ? 0 : 1);
+	run_and_meet(run, 100, &shared->started);
+	if (pid)
+		bench_begin();
+	run_and_meet(run, PAIR, &shared->finished);
+	if (!pid)
+		_exit(0);
+	bench_end();
+	say(name, PAIR, 0);
+	must(waitpid(pid, NULL, 0));
+}
+
+void measure_two_cpus(void)
+{
+	measure_pair("lines: export+close", export_close);
+	measure_pair("lines: floor: export+close", open_close);
+	polled = build_scene((struct bench_scene) { });
+	measure_pair("lines: poll", poll_shared);
+	strike_scene(polled);
+	polled = build_scene((struct bench_scene) { .fences = 1, .unsignalled = 1 });
+	measure_pair("lines: poll, busy", poll_shared);
+	strike_scene(polled);
+}
+
+#define CYCLES		5000
+#define CYCLES_NS	3000000000ULL
+
+/* As many cycles as fit in a few seconds; the time of one, and of the slowest. */
+static void measure_export_beside(const char *name)
+{
+	uint64_t start = now(), begin, took, worst = 0, total = 0;
+	char line[64];
+	int i;
+
+	for (i = 0; i < CYCLES && now() - start < CYCLES_NS; i++) {
+		other_cpu();
+		begin = now();
+		export_close();
+		took = now() - begin;
+		total += took;
+		if (took > worst)
+			worst = took;
+	}
+	snprintf(line, sizeof(line), "ns: %s, mean", name);
+	say_figure(line, total / i);
+	snprintf(line, sizeof(line), "ns: %s, worst", name);
+	say_figure(line, worst);
+}
+
+void measure_listing(void)
+{
+	pid_t reader;
+
+	must(ioctl(bench, BENCH_SLICE));
+	must(ioctl(bench, BENCH_LIVE, 50000));
+	pin_to(0);
+	measure_export_beside("export+close alone");
+	share();
+	pin_to(1);
+	reader = start_reader(-1);
+	pin_to(0);
+	while (!shared->started)
+		other_cpu();
+	measure_export_beside("export+close, 50000 being listed");
+	stop(reader);
+	must(ioctl(bench, BENCH_LIVE, 0));
+}
