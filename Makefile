@@ -2,9 +2,9 @@
 #
 # The verbs of this tree; each is a script of the same name in scripts/.
 
-export KERNEL O STOCK DEBUG ACCEL T INPUT
+export KERNEL O STOCK DEBUG ACCEL T INPUT PROFILE
 
-VERBS := run test tree build shell coverage mutate check clean
+VERBS := run test tree build shell coverage mutate bench check clean
 
 .PHONY: help $(VERBS)
 help:

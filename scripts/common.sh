@@ -11,6 +11,7 @@
 #: make shell    boot into a shell
 #: make coverage what the tests reach of the core, line by line
 #: make mutate   break the core in 100 places, and see whether the tests notice
+#: make bench    measure every operation against the kernel as it was
 #: make check    run the static checks
 #: make clean    remove the build directory
 #:
@@ -19,6 +20,8 @@
 #:                (default: what Debian's linux-source-6.12 installs)
 #:   O=DIR        the build directory (default: build)
 #:   STOCK=1      test the base kernel instead, same config, same tests
+#:   STOCK=both   "make bench" compares the base kernel with itself
+#:   PROFILE=ROW  "make bench" tells what one row of its table spends where
 #:   DEBUG=1      KASAN, lockdep, kmemleak and others
 #:   ACCEL=kvm    use hardware virtualization (default: tcg, emulation)
 #:   T=AREA       test one area only, for example T=poll
@@ -42,14 +45,17 @@ DEBUG=${DEBUG:-}
 ACCEL=${ACCEL:-tcg}
 T=${T:-}
 COVERAGE=${COVERAGE:-}
-export KERNEL O STOCK DEBUG ACCEL T COVERAGE
+BENCH=${BENCH:-}
+export KERNEL O STOCK DEBUG ACCEL T COVERAGE BENCH
 
 # Where things are: the tree to build from, where it is built, what came out.
 tree=$O/tree
 [ -z "$STOCK" ] || tree=$O/base
 flavour=${STOCK:+stock}
-flavour=${flavour:-ours}${DEBUG:+-debug}${COVERAGE:+-coverage}
+flavour=${flavour:-ours}${DEBUG:+-debug}${COVERAGE:+-coverage}${BENCH:+-bench}
 kbuild=$O/$flavour
+# In the tree itself, so that both compile with the same paths and share ccache.
+[ -z "$BENCH" ] || kbuild=$tree/bench
 user=$O/user
 image=$kbuild/arch/x86/boot/bzImage
 initramfs=$O/initramfs.cpio.gz

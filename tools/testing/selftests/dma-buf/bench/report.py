@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Compare what the guests measured: report.py DIRECTORY TARGETS [same]
+
+DIRECTORY has stock/ and ours/, each with boot1, boot2, ... and growth (one CPU,
+counted by the guest's clock), locked and locked.count (one CPU, with the plugin), pair and
+pair.count (two CPUs, with the plugin) and beside (two CPUs). Writes table.txt,
+table.tsv and growth.tsv there. Exits 1 when something is worse than stock or
+misses its target; with "same", where both are stock, when anything differs.
+"""
+import math
+import re
+import statistics
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+SIDES = ("stock", "ours")
+GROWTH = re.compile(r"(.*) @(live|fences|attachments|pollers)=(\d+)$")
+HALF_OF_PAIR = 0.5
+# A seq_file that does not fit is shown again into twice the space: a linear text
+# may cost 4**0.25 too much between two measurements.
+ABOVE_LINEAR = 1.25
+
+
+def read_guest(path):
+    """The lines that a guest wrote, as (name, count, value)."""
+    lines = path.read_text().splitlines()
+    if not lines or lines[-1] != "end":
+        sys.exit(f"bench: {path}: {lines[-1] if lines else 'empty'}")
+    for line in lines[:-1]:
+        if line.startswith("# "):
+            continue
+        name, count, value = line.split("\t")
+        yield name, int(count), int(value)
+
+
+def read_regions(path):
+    """What the plugin saw: for each region its locked instructions and lines."""
+    regions = []
+    for line in path.read_text().splitlines():
+        key, *rest = line.split()
+        if key == "region":
+            regions.append((int(rest[0]), []))
+        elif key == "line":
+            regions[-1][1].append(min(int(rest[1]), int(rest[2])))
+    return regions
+
+
+def measured(path):
+    """Medians of one boot: instructions a call by name; plain figures by name."""
+    blocks, figures = defaultdict(list), {}
+    for name, count, value in read_guest(path):
+        if count:
+            blocks[name].append(value / count)
+        else:
+            figures[name] = value
+    return {name: statistics.median(values) for name, values in blocks.items()}, figures
+
+
+def read_side(path):
+    """Everything about one kernel, by (unit, name); growth by (name, what)."""
+    result, growth = {}, defaultdict(dict)
+    boots = [measured(boot) for boot in sorted(path.glob("boot?"))]
+    for name in boots[0][0]:
+        result["insns", name] = statistics.median(cost[name] for cost, _ in boots)
+    for name in boots[0][1]:
+        unit, _, rest = name.partition(": ")
+        result[unit, rest] = statistics.median(figures[name] for _, figures in boots)
+
+    for name, value in [*boots[0][0].items(), *measured(path / "growth")[0].items()]:
+        match = GROWTH.match(name)
+        if match:
+            growth[match.group(1), match.group(2)][int(match.group(3))] = value
+
+    regions = iter(read_regions(path / "locked.count"))
+    locked = defaultdict(list)
+    for name, count, _ in read_guest(path / "locked"):
+        if count:
+            locked[name].append(next(regions)[0] / count)
+    for name, values in locked.items():
+        result["locked", name] = round(statistics.median(values), 1)
+
+    regions = iter(read_regions(path / "pair.count"))
+    for name, count, _ in read_guest(path / "pair"):
+        if count:
+            shared = next(regions)[1]
+            result["lines", name.partition(": ")[2]] = sum(
+                writes >= count * HALF_OF_PAIR for writes in shared)
+
+    for name, _, value in read_guest(path / "beside"):
+        result["ns", name.partition(": ")[2]] = value
+    listing = "export+close, 50000 being listed"
+    result["ratio", "export+close beside listing"] = (
+        result["ns", listing + ", mean"] / result["ns", "export+close alone, mean"])
+    result["ns", "export+close beside listing, worst"] = result["ns", listing + ", worst"]
+    return result, growth
+
+
+def read_targets(path):
+    for line in path.read_text().splitlines():
+        if line and not line.startswith("#"):
+            yield [field.strip() for field in line.split("|")]
+
+
+def number(text):
+    return None if text == "-" else float(text)
+
+
+def show(value):
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
+
+
+def compare(sides, targets, same):
+    """The table's rows, and a line for each row that is not as it should be."""
+    stock, ours = sides
+    rows, complaints = [], []
+    for name, unit, floor, reach, most_locked in targets:
+        unit, slack = unit.rstrip("+"), 1.03 if unit.endswith("+") else 1.01
+        key = (unit, name)
+        if key not in stock or key not in ours:
+            complaints.append(f"{name}: not measured ({unit})")
+            continue
+        old, new = stock[key], ours[key]
+        bottom = ours.get((unit, floor))
+        if unit == "lines" and bottom is not None:
+            # only what is dma-buf's own, not what every file has
+            old, new = max(0, old - stock[unit, floor]), max(0, new - bottom)
+        ratio = new / old if old > 0 else None
+        locks = [side.get(("locked", name)) if unit == "insns" else None for side in sides]
+        verdict = []
+        if same:
+            if old != new and not (slack > 1.01 or unit in ("ns", "ratio") or
+                                   abs(ratio - 1) < 0.0005):
+                verdict.append("differs")
+        else:
+            reach, most_locked = number(reach), number(most_locked)
+            if new > old * slack and new - old >= (1 if unit == "insns" else 0):
+                if not (reach is not None and unit == "ns" and new <= reach):
+                    verdict.append("worse than stock")
+            if reach is not None and new > reach:
+                verdict.append(f"{show(reach)} missed")
+            if most_locked is not None and locks[1] > most_locked:
+                verdict.append(f"{show(most_locked)} locked missed")
+        complaints += [f"{name}: {show(old)} -> {show(new)} {unit}: {what}" for what in verdict]
+        rows.append((name, unit, old, new, ratio, bottom, locks[0], locks[1],
+                     ours.get(("locked", floor)) if unit == "insns" else None,
+                     "" if same else reach, ", ".join(verdict)))
+    return rows, complaints
+
+
+def exponent(points):
+    """The slope of the fitted line through the last three, log against log."""
+    tail = sorted(points.items())[-3:]
+    xs = [math.log(x) for x, _ in tail]
+    ys = [math.log(max(y, 1)) for _, y in tail]
+    x0, y0 = statistics.mean(xs), statistics.mean(ys)
+    return (sum((x - x0) * (y - y0) for x, y in zip(xs, ys)) /
+            sum((x - x0) ** 2 for x in xs))
+
+
+def compare_growth(growths, out):
+    """Writes growth.tsv; returns the table of what grows, and complaints."""
+    text, complaints = [], []
+    with open(out, "w") as tsv:
+        print("op", "against", "stock^", "ours^", "stock", "ours", sep="\t", file=tsv)
+        for key, points in growths[1].items():
+            old, new = exponent(growths[0][key]), exponent(points)
+            values = [" ".join(f"{n}:{value:.0f}" for n, value in sorted(side[key].items()))
+                      for side in growths]
+            print(*key, f"{old:.2f}", f"{new:.2f}", *values, sep="\t", file=tsv)
+            if max(old, new) >= 0.05:
+                text.append(f"{key[0]:32} {key[1]:12} {old:6.2f} {new:6.2f}   {values[1]}")
+            if new > ABOVE_LINEAR:
+                complaints.append(f"{key[0]}: grows with {key[1]} as n^{new:.2f}")
+    return text, complaints
+
+
+def table_text(rows):
+    head = ("row", "unit", "stock", "ours", "ratio", "floor", "locked", "", "", "reach", "")
+    text = [head] + [(name, unit, show(old), show(new), f"{ratio:.3f}" if ratio is not None
+                      else "-", show(floor), *map(show, locks), "" if reach == ""
+                      else show(reach), verdict)
+                     for name, unit, old, new, ratio, floor, *locks, reach, verdict in rows]
+    form = "{:34} {:6} {:>11} {:>11} {:>7} {:>9} {:>7} {:>7} {:>7} {:>10} {}"
+    return [form.format(*line).rstrip() for line in text]
+
+
+def main():
+    directory, targets = Path(sys.argv[1]), Path(sys.argv[2])
+    same = sys.argv[3:] == ["same"]
+    results, growths = zip(*(read_side(directory / side) for side in SIDES))
+    rows, complaints = compare(results, list(read_targets(targets)), same)
+    grows, too_much = compare_growth(growths, directory / "growth.tsv")
+
+    text = table_text(rows) + ["", "growth, as n to the power of: stock, ours, ours' figures"]
+    text += grows
+    (directory / "table.txt").write_text("\n".join(text) + "\n")
+    with open(directory / "table.tsv", "w") as tsv:
+        print("row", "unit", "stock", "ours", "ratio", "floor", "locked stock", "locked ours",
+              "locked floor", "reach", "verdict", sep="\t", file=tsv)
+        for row in rows:
+            print(*("-" if field is None or field == "" else field for field in row),
+                  sep="\t", file=tsv)
+    print("\n".join(text))
+    complaints += [] if same else too_much
+    for complaint in complaints:
+        print("bench:", complaint)
+    ratios = [(ratio, name) for name, unit, _, _, ratio, *_ in rows if unit == "insns"]
+    worst, name = max(ratios)
+    mean = math.exp(statistics.mean(math.log(ratio) for ratio, _ in ratios))
+    print(f"bench: worst ratio {worst:.3f} ({name}), geometric mean {mean:.3f}")
+    sys.exit(bool(complaints))
+
+
+main()
