@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A dma-buf importer: a device that works on other drivers' buffers
+ *
+ * It is a static importer: the mapping lasts as long as the attachment. There
+ * is no hardware behind the device. A delayed work item stands in for the
+ * interrupt that tells of the end of a job; everything else is as it would be.
+ */
+
+#include <linux/dma-buf.h>
+#include <linux/dma-fence.h>
+#include <linux/dma-mapping.h>
+#include <linux/dma-resv.h>
+#include <linux/fs.h>
+#include <linux/iosys-map.h>
+#include <linux/jiffies.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/platform_device.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/workqueue.h>
+
+#include "dma-buf-sample.h"
+
+static struct platform_device *sample_device;
+
+/* Attach, map, and back */
+
+/**
+ * struct sample_import - a buffer in use, one for each open file
+ */
+struct sample_import {
+	/** @lock: Taken by every ioctl. */
+	struct mutex lock;
+
+	/** @dmabuf: The buffer, with a reference; NULL until there is one. */
+	struct dma_buf *dmabuf;
+
+	/** @attach: The device's attachment to it. */
+	struct dma_buf_attachment *attach;
+
+	/** @sgt: Where the device finds the memory. */
+	struct sg_table *sgt;
+
+	/** @job: The last job, with a reference; NULL before the first. */
+	struct sample_job *job;
+
+	/** @context: The timeline of the jobs' fences. */
+	u64 context;
+
+	/** @seqno: The last one's number. */
+	u64 seqno;
+};
+
+static int sample_import_begin(struct sample_import *import, int fd)
+{
+	struct dma_buf_attachment *attach;
+	struct dma_buf *dmabuf;
+	struct sg_table *sgt;
+	int ret;
+
+	if (import->dmabuf)
+		return -EBUSY;
+
+	dmabuf = dma_buf_get(fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	attach = dma_buf_attach(dmabuf, &sample_device->dev);
+	if (IS_ERR(attach)) {
+		ret = PTR_ERR(attach);
+		goto err_put;
+	}
+
+	sgt = dma_buf_map_attachment_unlocked(attach, DMA_BIDIRECTIONAL);
+	if (IS_ERR(sgt)) {
+		ret = PTR_ERR(sgt);
+		goto err_detach;
+	}
+
+	import->dmabuf = dmabuf;
+	import->attach = attach;
+	import->sgt = sgt;
+	return 0;
+
+err_detach:
+	dma_buf_detach(dmabuf, attach);
+err_put:
+	dma_buf_put(dmabuf);
+	return ret;
+}
+
+/* The device has stopped: nothing reaches the memory through @sgt any more. */
+static void sample_import_end(struct sample_import *import)
+{
+	if (!import->dmabuf)
+		return;
+
+	dma_buf_unmap_attachment_unlocked(import->attach, import->sgt,
+					  DMA_BIDIRECTIONAL);
+	dma_buf_detach(import->dmabuf, import->attach);
+	dma_buf_put(import->dmabuf);
+}
+
+/* Work by the device, and its fence */
+
+/**
+ * struct sample_job - what the device has been told to do
+ */
+struct sample_job {
+	/** @fence: In the reservation object until the device is done. */
+	struct dma_fence fence;
+
+	/** @lock: The fence's. */
+	spinlock_t lock;
+
+	/** @done: In place of the interrupt; has a reference to @fence. */
+	struct delayed_work done;
+};
+
+static const char *sample_fence_driver_name(struct dma_fence *fence)
+{
+	return KBUILD_MODNAME;
+}
+
+static const char *sample_fence_timeline_name(struct dma_fence *fence)
+{
+	return "jobs";
+}
+
+static void sample_fence_release(struct dma_fence *fence)
+{
+	struct sample_job *job = container_of(fence, struct sample_job, fence);
+
+	/* Others may still look at the fence under RCU. */
+	kfree_rcu(job, fence.rcu);
+}
+
+static const struct dma_fence_ops sample_fence_ops = {
+	.get_driver_name	= sample_fence_driver_name,
+	.get_timeline_name	= sample_fence_timeline_name,
+	.release		= sample_fence_release,
+};
+
+/* Until the fence has signalled: no allocation, no lock that others hold. */
+static void sample_job_done(struct work_struct *work)
+{
+	struct sample_job *job =
+		container_of(work, struct sample_job, done.work);
+	bool cookie = dma_fence_begin_signalling();
+
+	dma_fence_signal(&job->fence);
+	dma_fence_end_signalling(cookie);
+	dma_fence_put(&job->fence);
+}
+
+/* Have @job in the device's hands, and its fence in those of all others. */
+static int sample_job_start(struct sample_import *import,
+			    struct sample_job *job, unsigned int msecs)
+{
+	struct dma_resv *resv = import->dmabuf->resv;
+	long ret;
+
+	ret = dma_resv_lock_interruptible(resv, NULL);
+	if (ret)
+		return ret;
+
+	ret = dma_resv_reserve_fences(resv, 1);
+	if (ret)
+		goto out;
+
+	/* A writer waits for everybody; this device cannot do it by itself. */
+	ret = dma_resv_wait_timeout(resv, dma_resv_usage_rw(true), true,
+				    MAX_SCHEDULE_TIMEOUT);
+	if (ret < 0)
+		goto out;
+	ret = 0;
+
+	/* From here on nothing fails: others rely on the fence to signal. */
+	dma_fence_init(&job->fence, &sample_fence_ops, &job->lock,
+		       import->context, ++import->seqno);
+	dma_resv_add_fence(resv, &job->fence, DMA_RESV_USAGE_WRITE);
+
+	/* Here the device would get the addresses in import->sgt. */
+	dma_fence_get(&job->fence);
+	schedule_delayed_work(&job->done, msecs_to_jiffies(msecs));
+out:
+	dma_resv_unlock(resv);
+	return ret;
+}
+
+/* Stop the device: what it has not done by now is done at once. */
+static void sample_job_finish(struct sample_job *job)
+{
+	if (!job)
+		return;
+
+	flush_delayed_work(&job->done);
+	dma_fence_put(&job->fence);
+}
+
+static int sample_import_run(struct sample_import *import, unsigned long msecs)
+{
+	struct sample_job *job;
+	int ret;
+
+	if (!import->dmabuf || msecs > DMA_BUF_SAMPLE_RUN_MAX)
+		return -EINVAL;
+
+	job = kzalloc(sizeof(*job), GFP_KERNEL);
+	if (!job)
+		return -ENOMEM;
+
+	spin_lock_init(&job->lock);
+	INIT_DELAYED_WORK(&job->done, sample_job_done);
+
+	ret = sample_job_start(import, job, msecs);
+	if (ret) {
+		kfree(job);
+		return ret;
+	}
+
+	/* This one has waited for the one before. */
+	sample_job_finish(import->job);
+	import->job = job;
+	return 0;
+}
+
+/* Access by the CPU */
+
+static int sample_import_sum(struct sample_import *import, u64 *sum)
+{
+	struct dma_buf *dmabuf = import->dmabuf;
+	struct iosys_map map;
+	size_t i;
+	int ret;
+
+	if (!dmabuf)
+		return -EINVAL;
+
+	ret = dma_buf_vmap_unlocked(dmabuf, &map);
+	if (ret)
+		return ret;
+
+	ret = dma_buf_begin_cpu_access(dmabuf, DMA_FROM_DEVICE);
+	if (ret)
+		goto out;
+
+	/* It may be the memory of a device, which has accessors of its own. */
+	*sum = 0;
+	for (i = 0; i < dmabuf->size; i++)
+		*sum += iosys_map_rd(&map, i, u8);
+
+	ret = dma_buf_end_cpu_access(dmabuf, DMA_FROM_DEVICE);
+out:
+	dma_buf_vunmap_unlocked(dmabuf, &map);
+	return ret;
+}
+
+/* How user space drives this sample */
+
+static int sample_open(struct inode *inode, struct file *file)
+{
+	struct sample_import *import = kzalloc(sizeof(*import), GFP_KERNEL);
+
+	if (!import)
+		return -ENOMEM;
+
+	mutex_init(&import->lock);
+	import->context = dma_fence_context_alloc(1);
+	file->private_data = import;
+	return 0;
+}
+
+static int sample_close(struct inode *inode, struct file *file)
+{
+	struct sample_import *import = file->private_data;
+
+	sample_job_finish(import->job);
+	sample_import_end(import);
+	mutex_destroy(&import->lock);
+	kfree(import);
+	return 0;
+}
+
+static long sample_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct sample_import *import = file->private_data;
+	u64 sum;
+	int ret;
+
+	ret = mutex_lock_interruptible(&import->lock);
+	if (ret)
+		return ret;
+
+	switch (cmd) {
+	case DMA_BUF_SAMPLE_IMPORT:
+		ret = sample_import_begin(import, arg);
+		break;
+	case DMA_BUF_SAMPLE_RUN:
+		ret = sample_import_run(import, arg);
+		break;
+	case DMA_BUF_SAMPLE_SUM:
+		ret = sample_import_sum(import, &sum);
+		if (!ret)
+			ret = put_user(sum, (u64 __user *)arg);
+		break;
+	default:
+		ret = -ENOTTY;
+	}
+
+	mutex_unlock(&import->lock);
+	return ret;
+}
+
+static const struct file_operations sample_fops = {
+	.owner		= THIS_MODULE,
+	.open		= sample_open,
+	.release	= sample_close,
+	.unlocked_ioctl	= sample_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+};
+
+static struct miscdevice sample_misc = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "dma-buf-importer",
+	.fops	= &sample_fops,
+};
+
+static int __init sample_init(void)
+{
+	int ret;
+
+	sample_device = platform_device_register_simple("dma-buf-importer",
+							PLATFORM_DEVID_NONE,
+							NULL, 0);
+	if (IS_ERR(sample_device))
+		return PTR_ERR(sample_device);
+
+	ret = dma_set_mask_and_coherent(&sample_device->dev, DMA_BIT_MASK(64));
+	if (ret)
+		goto err_device;
+
+	ret = misc_register(&sample_misc);
+	if (ret)
+		goto err_device;
+
+	return 0;
+
+err_device:
+	platform_device_unregister(sample_device);
+	return ret;
+}
+module_init(sample_init);
+
+static void __exit sample_exit(void)
+{
+	misc_deregister(&sample_misc);
+	platform_device_unregister(sample_device);
+}
+module_exit(sample_exit);
+
+MODULE_DESCRIPTION("Sample dma-buf importer");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(DMA_BUF);
