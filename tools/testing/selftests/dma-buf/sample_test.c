@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The drivers in samples/dma-buf, at work with each other and with those that
+ * the kernel has.
+ */
+#include "dma_buf_utils.h"
+#include "../../../../samples/dma-buf/dma-buf-sample.h"
+
+#define EXPORTER "/dev/dma-buf-exporter"
+#define IMPORTER "/dev/dma-buf-importer"
+#define SKIP_SAMPLE "no such device: needs CONFIG_SAMPLE_DMA_BUF"
+#define JOB_MS 300
+#define JOB_LEAST 280	/* timers may be a tick early */
+
+static struct bufinfo info;
+
+static int device_open(const char *path)
+{
+	return or_errno(open(path, O_RDWR | O_CLOEXEC));
+}
+
+static int sample_export(int dev, unsigned long size)
+{
+	return or_errno(ioctl(dev, DMA_BUF_SAMPLE_EXPORT, size));
+}
+
+static int sample_import(int dev, int fd)
+{
+	return or_errno(ioctl(dev, DMA_BUF_SAMPLE_IMPORT, fd));
+}
+
+static int sample_run(int dev, unsigned long ms)
+{
+	return or_errno(ioctl(dev, DMA_BUF_SAMPLE_RUN, ms));
+}
+
+static int sample_sum(int dev, __u64 *sum)
+{
+	return sys_ioctl(dev, DMA_BUF_SAMPLE_SUM, sum);
+}
+
+/* The sample exporter with a buffer of its own */
+
+FIXTURE(sample)
+{
+	size_t page, size;
+	int dev, fd;
+	unsigned long ino;
+};
+
+FIXTURE_SETUP(sample)
+{
+	self->page = getpagesize();
+	self->size = BUFFER_PAGES * self->page;
+	self->dev = device_open(EXPORTER);
+	if (self->dev < 0)
+		SKIP(return, SKIP_SAMPLE);
+	self->fd = must(sample_export(self->dev, self->size));
+	self->ino = inode_of(self->fd);
+}
+
+FIXTURE_TEARDOWN(sample)
+{
+	close(self->fd);
+	close(self->dev);
+	EXPECT_TRUE(unlisted_soon(self->ino));
+}
+
+/* Passes when sizes are whole pages, and neither nothing nor too much. */
+TEST_F(sample, sizes)
+{
+	int fd = must(sample_export(self->dev, self->page + 1));
+
+	ASSERT_EQ(2 * self->page, lseek(fd, 0, SEEK_END));
+	close(fd);
+	ASSERT_EQ(-EINVAL, sample_export(self->dev, 0));
+	ASSERT_EQ(-EINVAL, sample_export(self->dev, DMA_BUF_SAMPLE_SIZE_MAX + 1));
+	ASSERT_EQ(-EINVAL, sample_export(self->dev, -1UL));
+	err_raw_ioctl(ENOTTY, self->dev, DMA_BUF_SAMPLE_SUM, NULL);
+}
+
+/* Passes when programs see cleared memory, all of it, and see the same. */
+TEST_F(sample, maps)
+{
+	unsigned char *one = map_buffer(self->fd, self->size);
+	unsigned char *two = map_buffer(self->fd, self->size);
+	size_t i;
+
+	sync_cpu(self->fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW);
+	for (i = 0; i < self->size; i++)
+		ASSERT_EQ(0, one[i]);
+	for (i = 0; i < self->size; i += self->page)
+		one[i] = 1 + i / self->page;
+	for (i = 0; i < self->size; i += self->page)
+		ASSERT_EQ(1 + i / self->page, two[i]);
+	sync_cpu(self->fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
+
+	munmap(one, self->size);
+	munmap(two, self->size);
+}
+
+/* Passes when a mapping can be a part of the buffer, but never private. */
+TEST_F(sample, maps_what_fits)
+{
+	unsigned char *all = map_buffer(self->fd, self->size), *last;
+
+	last = mmap(NULL, self->page, PROT_READ, MAP_SHARED, self->fd,
+		    self->size - self->page);
+	ASSERT_NE(MAP_FAILED, last);
+	all[self->size - self->page] = 99;
+	ASSERT_EQ(99, *last);
+	munmap(last, self->page);
+	munmap(all, self->size);
+
+	err_mmap(EINVAL, self->size + self->page, PROT_READ, MAP_SHARED, self->fd, 0);
+	err_mmap(EINVAL, self->page, PROT_READ, MAP_SHARED, self->fd, self->size);
+	err_mmap(EINVAL, self->page, PROT_READ, MAP_PRIVATE, self->fd, 0);
+}
+
+/* Passes when the importer attaches, and sees what a program wrote. */
+TEST_F(sample, both)
+{
+	int dev = device_open(IMPORTER);
+	unsigned char *map = map_buffer(self->fd, self->size);
+	__u64 sum = -1;
+
+	ASSERT_LE(0, dev);
+	ASSERT_EQ(0, sample_import(dev, self->fd));
+	ASSERT_EQ(0, sample_sum(dev, &sum));
+	ASSERT_EQ(0, sum);
+	sync_cpu(self->fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE);
+	memset(map, 3, self->size);
+	sync_cpu(self->fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE);
+	ASSERT_EQ(0, sample_sum(dev, &sum));
+	ASSERT_EQ(3 * self->size, sum);
+	munmap(map, self->size);
+	close(dev);
+}
+
+/* Passes when a driver that is no sample can import the buffer. */
+TEST_F(sample, vgem_imports)
+{
+	int dev = vgem_open();
+	__u32 handle;
+
+	if (dev < 0)
+		SKIP(return, "no importer: needs %s", vgem_exporter.config);
+	if (sys_objects() < 0)
+		SKIP(return, SKIP_BUFINFO);
+	ASSERT_EQ(0, vgem_import(dev, self->fd, &handle));
+	read_bufinfo(&info, 65536);
+	ASSERT_NE(NULL, bufinfo_row(&info, self->ino));
+	EXPECT_EQ(1, bufinfo_row(&info, self->ino)->devices);
+	EXPECT_STREQ("dma_buf_exporter", bufinfo_row(&info, self->ino)->exp_name);
+	ASSERT_EQ(0, vgem_close_handle(dev, handle));
+	close(dev);
+}
+
+/* The sample importer with each exporter's buffers */
+
+/* Passes when everything that is no buffer, or no job, is refused. */
+TEST_F(buffer, refused)
+{
+	int dev = device_open(IMPORTER);
+	int file = memfd_create("file", MFD_CLOEXEC);
+	__u64 sum;
+
+	if (dev < 0)
+		SKIP(return, SKIP_SAMPLE);
+	ASSERT_EQ(-EINVAL, sample_run(dev, 0));
+	ASSERT_EQ(-EINVAL, sample_sum(dev, &sum));
+	ASSERT_EQ(-EBADF, sample_import(dev, -1));
+	ASSERT_EQ(-EINVAL, sample_import(dev, file));
+	ASSERT_EQ(-ENOTTY, sample_export(dev, self->size));
+
+	ASSERT_EQ(0, sample_import(dev, self->fd));
+	ASSERT_EQ(-EBUSY, sample_import(dev, self->fd));
+	ASSERT_EQ(-EINVAL, sample_run(dev, DMA_BUF_SAMPLE_RUN_MAX + 1));
+	ASSERT_EQ(-EFAULT, sample_sum(dev, NULL));
+	close(file);
+	close(dev);
+}
+
+/* Passes when the device is attached for as long as the importer is open. */
+TEST_F(buffer, attached)
+{
+	int dev = device_open(IMPORTER);
+
+	if (dev < 0)
+		SKIP(return, SKIP_SAMPLE);
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	ASSERT_EQ(0, sample_import(dev, self->fd));
+	read_bufinfo(&info, 65536);
+	ASSERT_NE(NULL, bufinfo_row(&info, self->ino));
+	EXPECT_EQ(1, bufinfo_row(&info, self->ino)->devices);
+	EXPECT_STREQ("dma-buf-importer", bufinfo_row(&info, self->ino)->device);
+	close(dev);
+	read_bufinfo(&info, 65536);
+	ASSERT_NE(NULL, bufinfo_row(&info, self->ino));
+	EXPECT_EQ(0, bufinfo_row(&info, self->ino)->devices);
+}
+
+/* Passes when the kernel reads what a program wrote, byte for byte. */
+TEST_F(buffer, sum)
+{
+	unsigned char *map = map_buffer(self->fd, self->size);
+	int dev = device_open(IMPORTER);
+	__u64 sum = 0, expected = 0;
+	size_t i;
+
+	if (dev < 0)
+		SKIP(return, SKIP_SAMPLE);
+	sync_cpu(self->fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE);
+	for (i = 0; i < self->size; i++) {
+		map[i] = i * 7;
+		expected += (unsigned char)(i * 7);
+	}
+	sync_cpu(self->fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE);
+	ASSERT_EQ(0, sample_import(dev, self->fd));
+	ASSERT_EQ(0, sample_sum(dev, &sum));
+	ASSERT_EQ(expected, sum);
+	munmap(map, self->size);
+	close(dev);
+}
+
+/* Passes when a job shows as a fence, and goes when the importer goes. */
+TEST_F(buffer, job)
+{
+	int dev = device_open(IMPORTER);
+	struct bufinfo_row *row;
+	double start = now_ms();
+
+	if (dev < 0)
+		SKIP(return, SKIP_SAMPLE);
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	ASSERT_EQ(0, sample_import(dev, self->fd));
+	ASSERT_EQ(0, sample_run(dev, DMA_BUF_SAMPLE_RUN_MAX));
+	ready(0, self->fd, POLLIN | POLLOUT);
+	read_bufinfo(&info, 65536);
+	row = bufinfo_row(&info, self->ino);
+	ASSERT_NE(NULL, row);
+	EXPECT_EQ(1, row->pending);
+	EXPECT_STREQ("write fence:dma_buf_importer jobs seq 1 unsignalled",
+		     row->fence);
+	close(dev);
+	ready(POLLIN | POLLOUT, self->fd, POLLIN | POLLOUT);
+	ASSERT_GT(DMA_BUF_SAMPLE_RUN_MAX, now_ms() - start);
+}
+
+/* Passes when the CPU waits for a job, all of it. */
+TEST_F(buffer, job_is_waited_for)
+{
+	int dev = device_open(IMPORTER);
+	double start = now_ms();
+
+	if (dev < 0)
+		SKIP(return, SKIP_SAMPLE);
+	ASSERT_EQ(0, sample_import(dev, self->fd));
+	ASSERT_EQ(0, sample_run(dev, JOB_MS));
+	sync_cpu(self->fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+	ASSERT_LE(JOB_LEAST, now_ms() - start);
+	sync_cpu(self->fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+	ready(POLLIN | POLLOUT, self->fd, POLLIN | POLLOUT);
+	close(dev);
+}
+
+/* Passes when jobs run one after the other, and poll() tells of the last. */
+TEST_F(buffer, job_after_job)
+{
+	struct worker poller = { .call = call_poll, .fd = self->fd, .arg = POLLIN };
+	int one = device_open(IMPORTER), two = device_open(IMPORTER);
+	double start = now_ms();
+
+	if (one < 0)
+		SKIP(return, SKIP_SAMPLE);
+	ASSERT_EQ(0, sample_import(one, self->fd));
+	ASSERT_EQ(0, sample_import(two, self->fd));
+	ASSERT_EQ(0, sample_run(one, JOB_MS));
+	ASSERT_EQ(0, sample_run(two, JOB_MS));
+	ASSERT_LE(JOB_LEAST, now_ms() - start);
+	worker_start(&poller);
+	ASSERT_EQ(POLLIN, worker_join(&poller));
+	ASSERT_LE(2 * JOB_LEAST, now_ms() - start);
+	close(one);
+	close(two);
+}
+
+static int call_run(struct worker *worker)
+{
+	return sample_run(worker->fd, worker->arg);
+}
+
+/* Passes when the device does not start before other users are done. */
+TEST_F(buffer, job_waits)
+{
+	int dev = device_open(IMPORTER);
+	struct worker job = { .call = call_run, .fd = dev, .arg = 0 };
+
+	if (dev < 0)
+		SKIP(return, SKIP_SAMPLE);
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	ASSERT_EQ(0, sample_import(dev, self->fd));
+	add_fence(self->fd, DMA_BUF_SYNC_READ, self->timeline, 1);
+	worker_start(&job);
+	ASSERT_TRUE(worker_blocks(&job));
+	advance(self->timeline, 1);
+	ASSERT_EQ(0, worker_join(&job));
+	close(dev);
+}
+
+TEST_HARNESS_MAIN
