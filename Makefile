@@ -4,7 +4,7 @@
 
 export KERNEL O STOCK DEBUG ACCEL T INPUT PROFILE
 
-VERBS := run test tree build shell coverage mutate bench check clean
+VERBS := run test tree build shell coverage mutate bench docs check clean
 
 .PHONY: help $(VERBS)
 help:

@@ -13,6 +13,7 @@
 #: make mutate   break the core in 100 places, and see whether the tests notice
 #: make bench    measure every operation against the kernel as it was
 #: make check    run the static checks
+#: make docs     build the documentation as HTML
 #: make clean    remove the build directory
 #:
 #: Variables, all optional:
