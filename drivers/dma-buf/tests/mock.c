@@ -478,8 +478,9 @@ struct mock_exporter *mock_exporter_alloc(struct kunit *test,
 	exp->vaddr = alloc_pages_exact(exp->backed, GFP_KERNEL | __GFP_ZERO);
 	if (!exp->vaddr) {
 		kfree(exp);
-		KUNIT_FAIL_AND_ABORT(test, "no memory for a mock buffer");
+		exp = NULL;
 	}
+	KUNIT_ASSERT_NOT_NULL_MSG(test, exp, "no memory for a mock buffer");
 
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
 							   mock_exporter_end,
