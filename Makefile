@@ -2,7 +2,7 @@
 #
 # The verbs of this tree; each is a script of the same name in scripts/.
 
-export KERNEL O STOCK DEBUG ACCEL T INPUT PROFILE
+export KERNEL O STOCK DEBUG ACCEL T INPUT PROFILE ORIGINALITY
 
 VERBS := run test tree build shell coverage mutate bench docs check clean
 

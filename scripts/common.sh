@@ -27,6 +27,8 @@
 #:   ACCEL=kvm    use hardware virtualization (default: tcg, emulation)
 #:   T=AREA       test one area only, for example T=poll
 #:   INPUT=FILE   the picture to run with
+#:   ORIGINALITY=PROGRAM
+#:                one more static check: prints a line for each problem
 
 die()
 {
