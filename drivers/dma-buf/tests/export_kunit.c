@@ -236,7 +236,7 @@ static void dma_buf_export_owner_going(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
 
-	exp->info.owner = mock_module(test, MODULE_STATE_GOING);
+	exp->info.owner = mock_module(test, true);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(mock_export(exp)), -ENOENT);
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
 }

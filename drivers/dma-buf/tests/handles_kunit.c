@@ -192,7 +192,7 @@ static void dma_buf_handles_get_outlives_fd(struct kunit *test)
 static void dma_buf_handles_module(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
-	struct module *owner = mock_module(test, MODULE_STATE_LIVE);
+	struct module *owner = mock_module(test, false);
 
 	exp->info.owner = owner;
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));

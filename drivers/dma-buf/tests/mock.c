@@ -580,12 +580,12 @@ bool mock_log_is(struct mock_exporter *exp, const enum mock_op *ops,
 
 #ifdef CONFIG_MODULE_UNLOAD
 /* A module that owns exporters, with no code in it and no users yet */
-struct module *mock_module(struct kunit *test, enum module_state state)
+struct module *mock_module(struct kunit *test, bool going)
 {
 	struct module *owner = kunit_kzalloc(test, sizeof(*owner), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, owner);
-	owner->state = state;
+	owner->state = going ? MODULE_STATE_GOING : MODULE_STATE_LIVE;
 	/* The module loader's own reference */
 	atomic_set(&owner->refcnt, 1);
 	return owner;
@@ -596,7 +596,7 @@ int mock_module_users(struct module *owner)
 	return module_refcount(owner);
 }
 #else
-struct module *mock_module(struct kunit *test, enum module_state state)
+struct module *mock_module(struct kunit *test, bool going)
 {
 	kunit_skip(test, "modules are never unloaded");
 	return NULL;

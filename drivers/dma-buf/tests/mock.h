@@ -149,7 +149,7 @@ do {									\
 			  mock_log_is(exp, __ops, ARRAY_SIZE(__ops)));	\
 } while (0)
 
-struct module *mock_module(struct kunit *test, enum module_state state);
+struct module *mock_module(struct kunit *test, bool going);
 int mock_module_users(struct module *owner);
 
 struct device *mock_device(struct kunit *test, const char *name);
