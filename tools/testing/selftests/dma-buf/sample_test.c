@@ -185,6 +185,7 @@ TEST_F(buffer, refused)
 TEST_F(buffer, attached)
 {
 	int dev = device_open(IMPORTER);
+	struct bufinfo_row *row;
 
 	if (dev < 0)
 		SKIP(return, SKIP_SAMPLE);
@@ -192,13 +193,15 @@ TEST_F(buffer, attached)
 		SKIP(return, SKIP_BUFINFO);
 	ASSERT_EQ(0, sample_import(dev, self->fd));
 	read_bufinfo(&info, 65536);
-	ASSERT_NE(NULL, bufinfo_row(&info, self->ino));
-	EXPECT_EQ(1, bufinfo_row(&info, self->ino)->devices);
-	EXPECT_STREQ("dma-buf-importer", bufinfo_row(&info, self->ino)->device);
+	row = bufinfo_row(&info, self->ino);
+	ASSERT_NE(NULL, row);
+	EXPECT_EQ(1, row->devices);
+	EXPECT_EQ(0, strcmp(row->device, "dma-buf-importer"));
 	close(dev);
 	read_bufinfo(&info, 65536);
-	ASSERT_NE(NULL, bufinfo_row(&info, self->ino));
-	EXPECT_EQ(0, bufinfo_row(&info, self->ino)->devices);
+	row = bufinfo_row(&info, self->ino);
+	ASSERT_NE(NULL, row);
+	EXPECT_EQ(0, row->devices);
 }
 
 /* Passes when the kernel reads what a program wrote, byte for byte. */
