@@ -14,7 +14,7 @@ enum difference {
 	POLL_WAKES_PER_FENCE,
 	POLL_REPEATS_EDGES,
 	POLL_PINS_FILE,
-	ALLOCATES_ELSEWHERE,
+	POLL_ALLOCATES,
 };
 
 static const struct {
@@ -36,10 +36,10 @@ static const struct {
 		.stock = "a polled buffer lives until its fence signals",
 		.ours = "a polled buffer dies with its last reference",
 	},
-	[ALLOCATES_ELSEWHERE] = {
-		.name = "allocates elsewhere",
-		.stock = "a name needs memory, waiting in poll does not",
-		.ours = "a name needs no memory, waiting in poll does",
+	[POLL_ALLOCATES] = {
+		.name = "poll allocates",
+		.stock = "waiting in poll needs no memory of the core",
+		.ours = "the first to wait for a buffer in poll needs memory",
 		.needs = "/proc/self/fail-nth",
 	},
 };
