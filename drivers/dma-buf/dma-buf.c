@@ -1362,7 +1362,8 @@ struct dma_buf_poll {
 /* Which of @events has come about? */
 static __poll_t dma_buf_poll_ready(struct dma_resv *resv, __poll_t events)
 {
-	struct dma_resv_iter cursor;
+	/* Not cleared for nothing: mostly there is no fence to look at. */
+	struct dma_resv_iter cursor __uninitialized;
 	struct dma_fence *fence;
 
 	if (dma_buf_resv_untouched(resv))
