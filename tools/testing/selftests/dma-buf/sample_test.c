@@ -207,13 +207,14 @@ TEST_F(buffer, attached)
 /* Passes when the kernel reads what a program wrote, byte for byte. */
 TEST_F(buffer, sum)
 {
-	unsigned char *map = map_buffer(self->fd, self->size);
 	int dev = device_open(IMPORTER);
 	__u64 sum = 0, expected = 0;
+	unsigned char *map;
 	size_t i;
 
 	if (dev < 0)
 		SKIP(return, SKIP_SAMPLE);
+	map = map_buffer(self->fd, self->size);
 	sync_cpu(self->fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE);
 	for (i = 0; i < self->size; i++) {
 		map[i] = i * 7;
