@@ -141,6 +141,7 @@ TEST_F(sample, both)
 TEST_F(sample, vgem_imports)
 {
 	int dev = vgem_open();
+	struct bufinfo_row *row;
 	__u32 handle;
 
 	if (dev < 0)
@@ -149,9 +150,10 @@ TEST_F(sample, vgem_imports)
 		SKIP(return, SKIP_BUFINFO);
 	ASSERT_EQ(0, vgem_import(dev, self->fd, &handle));
 	read_bufinfo(&info, 65536);
-	ASSERT_NE(NULL, bufinfo_row(&info, self->ino));
-	EXPECT_EQ(1, bufinfo_row(&info, self->ino)->devices);
-	EXPECT_STREQ("dma_buf_exporter", bufinfo_row(&info, self->ino)->exp_name);
+	row = bufinfo_row(&info, self->ino);
+	ASSERT_NE(NULL, row);
+	EXPECT_EQ(1, row->devices);
+	EXPECT_STREQ("dma_buf_exporter", row->exp_name);
 	ASSERT_EQ(0, vgem_close_handle(dev, handle));
 	close(dev);
 }
