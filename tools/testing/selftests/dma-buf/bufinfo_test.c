@@ -297,7 +297,7 @@ TEST_F(buffer, changes_between_two_reads)
 		SKIP(return, SKIP_BUFINFO);
 	for (i = 0; i < 40; i++)
 		fd[i] = must(self->from->alloc(self->dev, self->page, true));
-	for (first = 90; first < 3000; first += 97) {
+	for (first = 90; first < 3000; first += 211) {
 		listing = must(or_errno(open(BUFINFO_PATH, O_RDONLY | O_CLOEXEC)));
 		ASSERT_EQ(first, read(listing, text, first));
 		ASSERT_EQ(0, replace_odd(self->from, self->dev, fd, 40));

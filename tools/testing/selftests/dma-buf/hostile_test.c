@@ -270,7 +270,7 @@ TEST_F(buffer, last_close_during_each_call)
 	int ret, fd;
 
 	worker.fd = must(or_errno(open("/dev/null", O_RDWR | O_CLOEXEC)));
-	for (i = 0; i < 400; i++) {
+	for (i = 0; i < 200; i++) {
 		fd = must(self->from->alloc(self->dev, self->size, true));
 		ASSERT_EQ(200, dup2(fd, 200));
 		close(fd);
