@@ -145,6 +145,38 @@ static void dma_buf_sync_file_export_several(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(out));
 }
 
+static const int dma_buf_sync_file_nums[] = { 1, 2, 5 };
+
+static void dma_buf_sync_file_num_desc(const int *num, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%d fences", *num);
+}
+
+KUNIT_ARRAY_PARAM(dma_buf_sync_file_num, dma_buf_sync_file_nums,
+		  dma_buf_sync_file_num_desc);
+
+/* Passes when the fences are let go with the descriptor. */
+static void dma_buf_sync_file_export_references(struct kunit *test)
+{
+	struct dma_buf_export_sync_file arg = { .flags = DMA_BUF_SYNC_RW };
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	const int *num = test->param_value;
+	struct dma_fence *fence[5];
+	int i;
+
+	for (i = 0; i < *num; i++)
+		fence[i] = mock_fence_busy(test, exp->dmabuf,
+					   DMA_RESV_USAGE_READ);
+	KUNIT_ASSERT_EQ(test, mock_ioctl(test, exp->dmabuf->file,
+					 DMA_BUF_IOCTL_EXPORT_SYNC_FILE,
+					 &arg, sizeof(arg)), 0);
+	for (i = 0; i < *num; i++)
+		KUNIT_EXPECT_EQ(test, kref_read(&fence[i]->refcount), 3);
+	dma_buf_sync_file_close((void *)(unsigned long)arg.fd);
+	for (i = 0; i < *num; i++)
+		KUNIT_EXPECT_EQ(test, kref_read(&fence[i]->refcount), 2);
+}
+
 /* Passes when fences that come after the snapshot are not in it. */
 static void dma_buf_sync_file_export_is_snapshot(struct kunit *test)
 {
@@ -444,6 +476,8 @@ static struct kunit_case dma_buf_sync_file_cases[] = {
 			 dma_buf_sync_file_out_gen_params),
 	KUNIT_CASE(dma_buf_sync_file_export_idle),
 	KUNIT_CASE(dma_buf_sync_file_export_several),
+	KUNIT_CASE_PARAM(dma_buf_sync_file_export_references,
+			 dma_buf_sync_file_num_gen_params),
 	KUNIT_CASE(dma_buf_sync_file_export_is_snapshot),
 	KUNIT_CASE(dma_buf_sync_file_export_no_lock),
 	KUNIT_CASE_PARAM(dma_buf_sync_file_export_flags,
