@@ -113,11 +113,13 @@ static char *dma_buf_bufinfo_text(struct kunit *test, struct file *file,
 	return buf;
 }
 
+/* strstr() measures all that is left, every time: too slow for a long list. */
 static int dma_buf_bufinfo_count(const char *text, const char *what)
 {
+	const char *end = text + strlen(text);
 	int num = 0;
 
-	while ((text = strstr(text, what))) {
+	while ((text = strnstr(text, what, end - text))) {
 		text += strlen(what);
 		num++;
 	}
@@ -390,9 +392,6 @@ static void dma_buf_bufinfo_crowd(struct kunit *test)
 	struct dma_buf *dmabuf;
 	char *large, *small;
 	int i, ret, before;
-
-	if (*num > 1000 && IS_ENABLED(CONFIG_KASAN))
-		kunit_skip(test, "takes minutes with KASAN");
 
 	before = dma_buf_bufinfo_count(dma_buf_bufinfo_text(test, file, SZ_64K),
 				       "\tAttached Devices:\n");
