@@ -145,9 +145,9 @@ static void dma_buf_bufinfo_show_row(struct seq_file *s, struct dma_buf *dmabuf)
 	seq_putc(s, '\t');
 	dma_buf_bufinfo_show_number(s, obj->inode.i_ino);
 	seq_putc(s, '\t');
-	spin_lock(&obj->lock);
-	seq_puts(s, obj->name ?: "<none>");
-	spin_unlock(&obj->lock);
+	spin_lock(&obj->inode.i_lock);
+	seq_puts(s, file->f_path.dentry->d_fsdata ?: "<none>");
+	spin_unlock(&obj->inode.i_lock);
 	seq_putc(s, '\n');
 }
 
@@ -162,12 +162,12 @@ static void dma_buf_bufinfo_show_buffer(struct seq_file *s,
 	dma_buf_bufinfo_show_fences(s, dmabuf->resv);
 
 	seq_puts(s, "\tAttached Devices:\n");
-	spin_lock(&obj->lock);
+	spin_lock(&obj->inode.i_lock);
 	list_for_each_entry(attach, &dmabuf->attachments, node) {
 		seq_printf(s, "\t%s\n", dev_name(attach->dev));
 		count++;
 	}
-	spin_unlock(&obj->lock);
+	spin_unlock(&obj->inode.i_lock);
 	seq_put_decimal_ull(s, "Total ", count);
 	seq_puts(s, " devices attached\n\n");
 }

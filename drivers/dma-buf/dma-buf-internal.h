@@ -13,8 +13,6 @@
 #include <linux/wait.h>
 #include <uapi/linux/dma-buf.h>
 
-struct dma_buf_poll;
-
 /**
  * struct dma_buf_node - a place in the registry
  * @link: in the list of @cpu, protected by that list's lock
@@ -41,17 +39,8 @@ struct dma_buf_object {
 	/** @resv: where @base.resv points unless the exporter brought one. */
 	struct dma_resv resv;
 
-	/** @owner: the exporter's module; held until its release has run. */
-	struct module *owner;
-
 	/** @wait: who sleeps in poll(); also epoll's hooks. */
 	wait_queue_head_t wait;
-
-	/**
-	 * @poll: the fence callbacks that will wake @wait. NULL until somebody
-	 * first has to sleep, constant until the file's release.
-	 */
-	struct dma_buf_poll *poll;
 
 	/** @node: in the registry from export to the file's release. */
 	struct dma_buf_node node;
@@ -69,20 +58,25 @@ struct dma_buf_object {
 	 */
 	refcount_t vmap_count;
 
-	/**
-	 * @lock: protects @name and @base.attachments, which dynamic importers
-	 * join and leave under the reservation lock as well. Innermost; process
-	 * context only.
-	 */
-	spinlock_t lock;
-
-	/** @dynamic_attachments: how many of @base.attachments are dynamic. */
+	/** @dynamic_attachments: how many of @base.attachments, the last ones. */
 	unsigned int dynamic_attachments;
 
-	/** @name: the name that user space gave, NULL until it does. */
-	char *name;
-
-	/** @inode: the rest of the file system's business. */
+	/**
+	 * @inode: the rest of the file system's business. It has room for more of
+	 * ours:
+	 *
+	 * - i_lock protects @base.attachments, @dynamic_attachments and the name.
+	 *   Innermost; process context only. What dma_buf_move_notify() walks is
+	 *   left under the reservation lock as well.
+	 * - i_private is the &struct dma_buf_poll, the fence callbacks that will
+	 *   wake @wait; NULL until somebody first has to sleep, constant until the
+	 *   file's release.
+	 * - i_data.i_private_data is the exporter's module, held until its release
+	 *   has run.
+	 *
+	 * The name that user space gave is the dentry's d_fsdata, NULL until it
+	 * does.
+	 */
 	struct inode inode;
 };
 

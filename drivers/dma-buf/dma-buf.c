@@ -155,7 +155,7 @@ dma_buf_object_create(const struct dma_buf_export_info *info)
 	inode_set_bytes(inode, info->size);
 
 	obj = container_of(inode, struct dma_buf_object, inode);
-	obj->owner = info->owner;
+	inode->i_data.i_private_data = info->owner;
 	obj->base.size = info->size;
 	obj->base.ops = info->ops;
 	obj->base.exp_name = info->exp_name;
@@ -441,65 +441,63 @@ static void dma_buf_sgt_unmap(struct dma_buf_attachment *attach,
 
 static struct dma_buf_attachment *
 dma_buf_attachment_create(struct dma_buf *dmabuf, struct device *dev,
-			  const struct dma_buf_attach_ops *importer_ops)
+			  const struct dma_buf_attach_ops *importer_ops,
+			  void *importer_priv)
 {
 	struct dma_buf_attachment *attach;
 
-	attach = kzalloc(sizeof(*attach), GFP_KERNEL);
+	attach = kmalloc(sizeof(*attach), GFP_KERNEL);
 	if (!attach)
 		return NULL;
 
-	attach->dmabuf = dmabuf;
-	attach->dev = dev;
-	attach->importer_ops = importer_ops;
-	attach->peer2peer = importer_ops && importer_ops->allow_peer2peer;
+	*attach = (struct dma_buf_attachment) {
+		.dmabuf = dmabuf,
+		.dev = dev,
+		.importer_ops = importer_ops,
+		.importer_priv = importer_priv,
+		.peer2peer = importer_ops && importer_ops->allow_peer2peer,
+	};
 
 	return attach;
 }
 
 /*
- * dma_buf_move_notify() starts at the tail, where the dynamic importers are,
- * and does not look at the others, which may come and go meanwhile.
+ * dma_buf_move_notify() goes from the tail through the dynamic importers and does
+ * not look at the others. So these may come and go as they like, dynamic ones may
+ * come, and only to leave do they need the reservation lock as well.
  */
-static void dma_buf_attachment_link(struct dma_buf_attachment *attach)
+static inline void dma_buf_attachment_link(struct dma_buf_attachment *attach)
 {
 	struct dma_buf *dmabuf = attach->dmabuf;
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 
-	spin_lock(&obj->lock);
+	spin_lock(&obj->inode.i_lock);
 	if (dma_buf_attachment_is_dynamic(attach)) {
 		list_add_tail(&attach->node, &dmabuf->attachments);
 		obj->dynamic_attachments++;
 	} else {
 		list_add(&attach->node, &dmabuf->attachments);
 	}
-	spin_unlock(&obj->lock);
+	spin_unlock(&obj->inode.i_lock);
 }
 
 static void dma_buf_attachment_unlink(struct dma_buf_attachment *attach)
 {
 	struct dma_buf_object *obj = to_dma_buf_object(attach->dmabuf);
 
-	spin_lock(&obj->lock);
+	spin_lock(&obj->inode.i_lock);
 	list_del(&attach->node);
 	if (dma_buf_attachment_is_dynamic(attach))
 		obj->dynamic_attachments--;
-	spin_unlock(&obj->lock);
+	spin_unlock(&obj->inode.i_lock);
 }
 
-/*
- * When just one of exporter and importer is dynamic, the one cannot move the
- * buffer under the other, or the other cannot map under the reservation lock.
- * Settle it for the attachment's whole life: pin, and map in both directions.
- */
+/* Pin the buffer for @attach, if it could move, and map it in both directions. */
 static int dma_buf_attachment_premap(struct dma_buf_attachment *attach)
 {
 	struct dma_buf *dmabuf = attach->dmabuf;
 	struct sg_table *sgt;
 	int ret;
-
-	if (dma_buf_attachment_is_dynamic(attach) == dma_buf_is_dynamic(dmabuf))
-		return 0;
 
 	if (dma_buf_is_dynamic(dmabuf)) {
 		ret = dmabuf->ops->pin(attach);
@@ -519,13 +517,31 @@ static int dma_buf_attachment_premap(struct dma_buf_attachment *attach)
 	return 0;
 }
 
+/*
+ * Just one of exporter and importer is dynamic: the one cannot move the buffer
+ * under the other, or the other cannot map under the reservation lock. Settle it
+ * for the attachment's whole life. Not inline, so that the caller is short for
+ * two of a kind.
+ */
+static noinline int dma_buf_attachment_settle(struct dma_buf_attachment *attach)
+{
+	struct dma_resv *resv = attach->dmabuf->resv;
+	int ret;
+
+	dma_resv_lock(resv, NULL);
+	dma_buf_attachment_link(attach);
+	ret = dma_buf_attachment_premap(attach);
+	if (ret)
+		dma_buf_attachment_unlink(attach);
+	dma_resv_unlock(resv);
+
+	return ret;
+}
+
 /* Drop the table that the core kept for @attach, pre-mapped or cached. */
 static void dma_buf_attachment_unmap_kept(struct dma_buf_attachment *attach)
 {
 	struct dma_buf *dmabuf = attach->dmabuf;
-
-	if (!attach->sgt)
-		return;
 
 	dma_buf_sgt_unmap(attach, attach->sgt, attach->dir);
 	if (dma_buf_is_dynamic(dmabuf))
@@ -544,8 +560,7 @@ static void dma_buf_attachment_unmap_kept(struct dma_buf_attachment *attach)
  * is mapped here in both directions, and pinned if the exporter could move it,
  * until dma_buf_detach().
  *
- * Context: Process context, may sleep. Takes the reservation lock, unless both
- * are static.
+ * Context: Process context, may sleep. Takes the reservation lock to map.
  * Return: The attachment, which the caller ends with dma_buf_detach(). On
  * failure an ERR_PTR() with nothing left over: -EINVAL for a missing argument,
  * -ENOMEM, the exporter's error (-EBUSY when the device cannot reach the
@@ -563,10 +578,10 @@ dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
 		    (importer_ops && !importer_ops->move_notify)))
 		return ERR_PTR(-EINVAL);
 
-	attach = dma_buf_attachment_create(dmabuf, dev, importer_ops);
+	attach = dma_buf_attachment_create(dmabuf, dev, importer_ops,
+					   importer_priv);
 	if (!attach)
 		return ERR_PTR(-ENOMEM);
-	attach->importer_priv = importer_priv;
 
 	if (dmabuf->ops->attach) {
 		ret = dmabuf->ops->attach(dmabuf, attach);
@@ -575,23 +590,18 @@ dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
 	}
 
 	might_lock(&dmabuf->resv->lock.base);
-	if (!importer_ops && !dma_buf_is_dynamic(dmabuf)) {
+	if (dma_buf_attachment_is_dynamic(attach) == dma_buf_is_dynamic(dmabuf)) {
 		dma_buf_attachment_link(attach);
 		return attach;
 	}
 
-	dma_resv_lock(dmabuf->resv, NULL);
-	dma_buf_attachment_link(attach);
-	ret = dma_buf_attachment_premap(attach);
+	ret = dma_buf_attachment_settle(attach);
 	if (ret)
-		goto err_unlink;
-	dma_resv_unlock(dmabuf->resv);
+		goto err_detach;
 
 	return attach;
 
-err_unlink:
-	dma_buf_attachment_unlink(attach);
-	dma_resv_unlock(dmabuf->resv);
+err_detach:
 	if (dmabuf->ops->detach)
 		dmabuf->ops->detach(dmabuf, attach);
 err_free:
@@ -634,7 +644,8 @@ void dma_buf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 	might_lock(&dmabuf->resv->lock.base);
 	if (attach->sgt || dma_buf_attachment_is_dynamic(attach)) {
 		dma_resv_lock(dmabuf->resv, NULL);
-		dma_buf_attachment_unmap_kept(attach);
+		if (attach->sgt)
+			dma_buf_attachment_unmap_kept(attach);
 		dma_buf_attachment_unlink(attach);
 		dma_resv_unlock(dmabuf->resv);
 	} else {
@@ -807,6 +818,9 @@ dma_buf_map_locking(struct dma_buf_attachment *attach,
 {
 	struct sg_table *sgt;
 
+	if (WARN_ON(!attach || !attach->dmabuf))
+		return ERR_PTR(-EINVAL);
+
 	dma_resv_lock(attach->dmabuf->resv, NULL);
 	sgt = dma_buf_map_attachment(attach, dir);
 	dma_resv_unlock(attach->dmabuf->resv);
@@ -831,10 +845,7 @@ dma_buf_map_attachment_unlocked(struct dma_buf_attachment *attach,
 
 	might_sleep();
 
-	if (WARN_ON(!attach || !attach->dmabuf))
-		return ERR_PTR(-EINVAL);
-
-	sgt = dma_buf_sgt_kept(attach, dir);
+	sgt = attach ? dma_buf_sgt_kept(attach, dir) : NULL;
 	return sgt ?: dma_buf_map_locking(attach, dir);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_map_attachment_unlocked, DMA_BUF);
@@ -868,6 +879,19 @@ void dma_buf_unmap_attachment(struct dma_buf_attachment *attach,
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment, DMA_BUF);
 
+/* Not inline, so that the caller is short for a mapping that is kept. */
+static noinline void dma_buf_unmap_locking(struct dma_buf_attachment *attach,
+					   struct sg_table *sgt,
+					   enum dma_data_direction dir)
+{
+	if (WARN_ON(!attach || !attach->dmabuf || !sgt))
+		return;
+
+	dma_resv_lock(attach->dmabuf->resv, NULL);
+	dma_buf_unmap_attachment(attach, sgt, dir);
+	dma_resv_unlock(attach->dmabuf->resv);
+}
+
 /**
  * dma_buf_unmap_attachment_unlocked - give a mapping back, taking the lock
  * @attach: the attachment
@@ -884,15 +908,8 @@ void dma_buf_unmap_attachment_unlocked(struct dma_buf_attachment *attach,
 {
 	might_sleep();
 
-	if (WARN_ON(!attach || !attach->dmabuf || !sgt))
-		return;
-
-	if (READ_ONCE(attach->sgt) == sgt)
-		return;
-
-	dma_resv_lock(attach->dmabuf->resv, NULL);
-	dma_buf_unmap_attachment(attach, sgt, dir);
-	dma_resv_unlock(attach->dmabuf->resv);
+	if (!attach || !sgt || READ_ONCE(attach->sgt) != sgt)
+		dma_buf_unmap_locking(attach, sgt, dir);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment_unlocked, DMA_BUF);
 
@@ -909,16 +926,23 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment_unlocked, DMA_BUF);
  */
 void dma_buf_move_notify(struct dma_buf *dmabuf)
 {
-	struct list_head *node = &dmabuf->attachments;
+	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 	struct dma_buf_attachment *attach;
 	unsigned int left;
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	for (left = to_dma_buf_object(dmabuf)->dynamic_attachments; left; left--) {
-		node = node->prev;
-		attach = list_entry(node, struct dma_buf_attachment, node);
+	/* Whoever attaches from here on has nothing mapped yet. */
+	spin_lock(&obj->inode.i_lock);
+	left = obj->dynamic_attachments;
+	attach = list_last_entry(&dmabuf->attachments,
+				 struct dma_buf_attachment, node);
+	spin_unlock(&obj->inode.i_lock);
+
+	while (left) {
 		attach->importer_ops->move_notify(attach);
+		if (--left)
+			attach = list_prev_entry(attach, node);
 	}
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_move_notify, DMA_BUF);
@@ -1125,8 +1149,7 @@ dma_buf_vmap_nest(struct dma_buf_object *obj, struct iosys_map *map)
 }
 
 /* Have the exporter map the buffer for the first user. */
-static noinline int dma_buf_vmap_first(struct dma_buf *dmabuf,
-				       struct iosys_map *map)
+static int dma_buf_vmap_first(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 	int ret = -EINVAL;
@@ -1522,7 +1545,7 @@ static struct dma_buf_poll *dma_buf_poll_create(struct dma_buf_object *obj)
 static struct dma_buf_poll *dma_buf_poll_get(struct dma_buf_object *obj)
 {
 	/* Paired with cmpxchg() below. */
-	struct dma_buf_poll *poll = smp_load_acquire(&obj->poll);
+	struct dma_buf_poll *poll = smp_load_acquire(&obj->inode.i_private);
 	struct dma_buf_poll *other;
 
 	if (poll)
@@ -1532,7 +1555,7 @@ static struct dma_buf_poll *dma_buf_poll_get(struct dma_buf_object *obj)
 	if (!poll)
 		return NULL;
 
-	other = cmpxchg(&obj->poll, NULL, poll);
+	other = cmpxchg(&obj->inode.i_private, NULL, poll);
 	if (other) {
 		kfree(poll);
 		return other;
@@ -1543,7 +1566,7 @@ static struct dma_buf_poll *dma_buf_poll_get(struct dma_buf_object *obj)
 /* The file is going, and with it every sleeper: leave no callback behind. */
 static void dma_buf_poll_destroy(struct dma_buf_object *obj)
 {
-	struct dma_buf_poll *poll = obj->poll;
+	struct dma_buf_poll *poll = obj->inode.i_private;
 	int i;
 
 	if (!poll)
@@ -1557,7 +1580,7 @@ static void dma_buf_poll_destroy(struct dma_buf_object *obj)
 
 	irq_work_sync(&poll->work);
 	kfree(poll);
-	obj->poll = NULL;
+	obj->inode.i_private = NULL;
 }
 
 static __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
@@ -1647,7 +1670,8 @@ static long dma_buf_ioctl_set_name(struct dma_buf *dmabuf,
 				   const char __user *arg)
 {
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
-	char *name;
+	struct dentry *dentry = dmabuf->file->f_path.dentry;
+	void *name;
 	long len;
 
 	name = kmalloc(DMA_BUF_NAME_LEN, GFP_KERNEL_ACCOUNT);
@@ -1658,9 +1682,9 @@ static long dma_buf_ioctl_set_name(struct dma_buf *dmabuf,
 	if (len == DMA_BUF_NAME_LEN)
 		len = -EINVAL;
 	if (len >= 0) {
-		spin_lock(&obj->lock);
-		swap(obj->name, name);
-		spin_unlock(&obj->lock);
+		spin_lock(&obj->inode.i_lock);
+		swap(dentry->d_fsdata, name);
+		spin_unlock(&obj->inode.i_lock);
 	}
 
 	/* The old one, or the new one if it is none. */
@@ -1693,15 +1717,17 @@ static void dma_buf_file_show_fdinfo(struct seq_file *s, struct file *file)
 {
 	struct dma_buf *dmabuf = file->private_data;
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
+	const char *name;
 
 	/* procfs holds a reference while it asks; it is not the buffer's. */
 	seq_printf(s, "size:\t%zu\ncount:\t%ld\nexp_name:\t%s\n",
 		   dmabuf->size, file_count(file) - 1, dmabuf->exp_name);
 
-	spin_lock(&obj->lock);
-	if (obj->name)
-		seq_printf(s, "name:\t%s\n", obj->name);
-	spin_unlock(&obj->lock);
+	spin_lock(&obj->inode.i_lock);
+	name = file->f_path.dentry->d_fsdata;
+	if (name)
+		seq_printf(s, "name:\t%s\n", name);
+	spin_unlock(&obj->inode.i_lock);
 }
 
 /* The last reference is gone. Paths to the file may still be held. */
@@ -1729,7 +1755,7 @@ static int dma_buf_file_release(struct inode *inode, struct file *file)
 	dma_buf_stats_teardown(dmabuf);
 	dmabuf->ops->release(dmabuf);
 	dma_buf_object_fini_resv(obj);
-	module_put(obj->owner);
+	module_put(inode->i_data.i_private_data);
 	return 0;
 }
 
@@ -1753,7 +1779,6 @@ static void dma_buf_cache_ctor(void *ptr)
 	memset(obj, 0, offsetof(struct dma_buf_object, inode));
 	INIT_LIST_HEAD(&obj->base.attachments);
 	init_waitqueue_head(&obj->wait);
-	spin_lock_init(&obj->lock);
 	inode_init_once(&obj->inode);
 }
 
@@ -1770,8 +1795,6 @@ static void dma_buf_inode_free(struct inode *inode)
 	struct dma_buf_object *obj =
 		container_of(inode, struct dma_buf_object, inode);
 
-	kfree(obj->name);
-	obj->name = NULL;
 	kmem_cache_free(dma_buf_cache, obj);
 }
 
@@ -1783,22 +1806,27 @@ static const struct super_operations dma_buf_super_ops = {
 	.statfs		= simple_statfs,
 };
 
-/* Whoever asks holds the dentry, and so the object, dead or alive. */
+/* Whoever asks holds the dentry, and so the name, the buffer dead or alive. */
 static char *dma_buf_dentry_name(struct dentry *dentry, char *buf, int len)
 {
-	struct dma_buf_object *obj =
-		container_of(d_inode(dentry), struct dma_buf_object, inode);
+	struct inode *inode = d_inode(dentry);
 	char name[DMA_BUF_NAME_LEN];
 
-	spin_lock(&obj->lock);
-	strscpy(name, obj->name ?: "");
-	spin_unlock(&obj->lock);
+	spin_lock(&inode->i_lock);
+	strscpy(name, dentry->d_fsdata ?: "");
+	spin_unlock(&inode->i_lock);
 
 	return dynamic_dname(buf, len, "/%s:%s", dentry->d_name.name, name);
 }
 
+static void dma_buf_dentry_release(struct dentry *dentry)
+{
+	kfree(dentry->d_fsdata);
+}
+
 static const struct dentry_operations dma_buf_dentry_ops = {
 	.d_dname	= dma_buf_dentry_name,
+	.d_release	= dma_buf_dentry_release,
 };
 
 static int dma_buf_fs_init_context(struct fs_context *fc)

@@ -253,8 +253,8 @@ struct dma_buf {
 	/**
 	 * @attachments:
 	 *
-	 * One &struct dma_buf_attachment a device. The core's own: static
-	 * importers come and go without the lock of @resv.
+	 * One &struct dma_buf_attachment a device. The core's own: the lock of
+	 * @resv alone does not keep it still.
 	 */
 	struct list_head attachments;
 

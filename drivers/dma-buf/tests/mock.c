@@ -80,11 +80,12 @@ static void mock_record(struct dma_buf *dmabuf, const struct mock_call *call)
 static void mock_record_attach(struct dma_buf_attachment *attach,
 			       enum mock_op op, enum dma_data_direction dir)
 {
+	bool quiet = mock_of(attach->dmabuf)->quiet;
 	struct mock_call call = {
 		.op = op,
 		.dir = dir,
 		.arg = attach,
-		.listed = mock_listed(attach),
+		.listed = !quiet && mock_listed(attach),
 	};
 
 	mock_record(attach->dmabuf, &call);
