@@ -31,6 +31,9 @@
 #include "dma-buf-internal.h"
 #include "dma-buf-sysfs-stats.h"
 
+#define CREATE_TRACE_POINTS
+#include <trace/events/dma_buf.h>
+
 static struct vfsmount *dma_buf_mnt __ro_after_init;
 
 static const struct file_operations dma_buf_file_ops;
@@ -240,6 +243,7 @@ struct dma_buf *dma_buf_export(const struct dma_buf_export_info *info)
 	/* From here on the last fput() releases the buffer. */
 	file->private_data = &obj->base;
 	dma_buf_registry_add(obj);
+	trace_dma_buf_export(&obj->base);
 
 	return &obj->base;
 
@@ -273,9 +277,12 @@ int dma_buf_fd(struct dma_buf *dmabuf, int flags)
 		return -EINVAL;
 
 	fd = get_unused_fd_flags(flags);
-	if (fd >= 0)
-		fd_install(fd, dmabuf->file);
+	if (fd < 0)
+		return fd;
 
+	trace_dma_buf_fd(dmabuf, fd);
+	/* From here on user space may close it. */
+	fd_install(fd, dmabuf->file);
 	return fd;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_fd, DMA_BUF);
@@ -301,6 +308,7 @@ struct dma_buf *dma_buf_get(int fd)
 		return ERR_PTR(-EINVAL);
 	}
 
+	trace_dma_buf_get(file->private_data, fd);
 	return file->private_data;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_get, DMA_BUF);
@@ -425,6 +433,7 @@ dma_buf_sgt_map(struct dma_buf_attachment *attach, enum dma_data_direction dir)
 		goto err_unmap;
 	}
 
+	trace_dma_buf_map(attach, dir);
 	return shown;
 
 err_unmap:
@@ -435,6 +444,7 @@ err_unmap:
 static void dma_buf_sgt_unmap(struct dma_buf_attachment *attach,
 			      struct sg_table *sgt, enum dma_data_direction dir)
 {
+	trace_dma_buf_unmap(attach, dir);
 	attach->dmabuf->ops->unmap_dma_buf(attach, dma_buf_sgt_unhide(sgt),
 					   dir);
 }
@@ -589,6 +599,7 @@ dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
 			goto err_free;
 	}
 
+	trace_dma_buf_attach(attach);
 	might_lock(&dmabuf->resv->lock.base);
 	if (dma_buf_attachment_is_dynamic(attach) == dma_buf_is_dynamic(dmabuf)) {
 		dma_buf_attachment_link(attach);
@@ -602,6 +613,7 @@ dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
 	return attach;
 
 err_detach:
+	trace_dma_buf_detach(attach);
 	if (dmabuf->ops->detach)
 		dmabuf->ops->detach(dmabuf, attach);
 err_free:
@@ -652,6 +664,7 @@ void dma_buf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 		dma_buf_attachment_unlink(attach);
 	}
 
+	trace_dma_buf_detach(attach);
 	if (dmabuf->ops->detach)
 		dmabuf->ops->detach(dmabuf, attach);
 
@@ -1740,6 +1753,7 @@ static int dma_buf_file_release(struct inode *inode, struct file *file)
 	if (!dmabuf)
 		return 0;
 
+	trace_dma_buf_release(dmabuf);
 	obj = to_dma_buf_object(dmabuf);
 	dma_buf_registry_del(obj);
 	dma_buf_poll_destroy(obj);

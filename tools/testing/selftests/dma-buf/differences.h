@@ -15,6 +15,7 @@ enum difference {
 	POLL_REPEATS_EDGES,
 	POLL_PINS_FILE,
 	POLL_ALLOCATES,
+	NO_TRACEPOINTS,
 };
 
 static const struct {
@@ -41,6 +42,12 @@ static const struct {
 		.stock = "waiting in poll needs no memory of the core",
 		.ours = "the first to wait for a buffer in poll needs memory",
 		.needs = "/proc/self/fail-nth",
+	},
+	[NO_TRACEPOINTS] = {
+		.name = "no tracepoints",
+		.stock = "tracefs knows nothing of buffers",
+		.ours = "tracefs has events/dma_buf",
+		.needs = "/sys/kernel/tracing/instances",
 	},
 };
 
