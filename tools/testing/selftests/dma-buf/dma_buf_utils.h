@@ -42,6 +42,18 @@ static inline bool ends_on_stock(struct __test_metadata *_metadata,
 #define differs_on_stock(which, seen) \
 	(on_stock() && ends_on_stock(_metadata, which, seen))
 
+/*
+ * How much to do, by the environment variable @name.  The 32-bit twin of a program
+ * does little in any case: it is there for the numbers' sizes.
+ */
+static inline unsigned long how_much(const char *name, unsigned long fallback)
+{
+	const char *text = getenv(name);
+	unsigned long wanted = text ? strtoul(text, NULL, 10) : 0;
+
+	return wanted && sizeof(long) == 8 ? wanted : fallback;
+}
+
 #define SKIP_FENCES "no " SW_SYNC_PATH ": needs CONFIG_SW_SYNC, debugfs mounted"
 #define SKIP_BUFINFO "no " BUFINFO_PATH ": needs CONFIG_DEBUG_FS, debugfs mounted"
 

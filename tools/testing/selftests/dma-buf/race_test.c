@@ -1,0 +1,546 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Calls that meet: two or three threads, each with one kind of call, do it again
+ * and again on the same buffer, for RACE_MS milliseconds a case.  What they have
+ * in common shows how often they met: rounds that ran beside another thread's,
+ * and outcomes that only a meeting can have.
+ */
+#include <sched.h>
+
+#include "dma_buf_utils.h"
+
+#define READ DMA_BUF_SYNC_READ
+#define WRITE DMA_BUF_SYNC_WRITE
+#define RW DMA_BUF_SYNC_RW
+#define END DMA_BUF_SYNC_END
+
+#define DEFAULT_MS 200
+#define PATIENCE 3600	/* s; the runner's own limit is the shorter one */
+#define NEVER 10000	/* ms: whoever waits so long was forgotten */
+#define SLOT 200	/* a descriptor number that nobody else is given */
+#define RACERS 3
+#define KEPT 16
+
+struct racer;
+
+struct race {
+	const struct exporter *from;
+	size_t size;
+	int dev, fd, timeline, other;
+	unsigned long ino;
+	long objects;
+	atomic_uint advanced;	/* where the timeline is */
+	atomic_bool over;
+	struct racer *racers;
+};
+
+struct racer {
+	const char *what, *hit;	/* the call; an outcome that is counted */
+	int (*round)(struct race *race, struct racer *racer);
+
+	struct race *race;
+	pthread_t thread;
+	atomic_uint steps;	/* odd while in a round */
+	atomic_bool waiting, done;
+	atomic_ulong rounds, beside, hits;
+	int kept[KEPT];		/* sync_files of fences that were made last */
+	unsigned int made;
+	__u32 dice;
+	int ret;
+};
+
+static __u32 roll(struct racer *racer)
+{
+	racer->dice ^= racer->dice << 13;
+	racer->dice ^= racer->dice >> 17;
+	racer->dice ^= racer->dice << 5;
+	return racer->dice;
+}
+
+/* Rounds of the same length would keep in step: vary where they meet. */
+static void drift(struct racer *racer)
+{
+	unsigned int left;
+
+	for (left = roll(racer) % 2048; left; left--)
+		__asm__ __volatile__("");
+	sched_yield();
+}
+
+/*
+ * Keep a fence until it has signalled: the generator of fences does not survive
+ * one whose last reference goes while it signals.
+ */
+static int keep_fence(struct racer *racer, int sync_fd)
+{
+	int *kept = &racer->kept[racer->made++ % KEPT], ret = 1;
+	struct pollfd pfd = { .fd = *kept, .events = POLLIN };
+
+	if (*kept)
+		ret = or_errno(poll(&pfd, 1, NEVER));
+	if (*kept && ret > 0)
+		close(*kept);
+	*kept = sync_fd;
+	return ret < 0 ? ret : ret ? 0 : -ETIME;
+}
+
+/* Run a round; true if another racer was in one of its own meanwhile. */
+static bool run_round(struct race *race, struct racer *racer)
+{
+	unsigned int before[RACERS], i;
+	bool beside = false;
+
+	for (i = 0; i < RACERS; i++)
+		before[i] = race->racers[i].steps;
+	racer->steps++;
+	racer->ret = racer->round(race, racer);
+	racer->steps++;
+	for (i = 0; i < RACERS; i++)
+		if (&race->racers[i] != racer)
+			beside |= before[i] % 2 || race->racers[i].steps != before[i];
+	return beside;
+}
+
+static void *run_racer(void *data)
+{
+	struct racer *racer = data;
+	struct race *race = racer->race;
+	unsigned int number = racer - race->racers, i;
+	cpu_set_t cpu;
+
+	CPU_ZERO(&cpu);
+	CPU_SET(number % sysconf(_SC_NPROCESSORS_ONLN), &cpu);
+	sched_setaffinity(0, sizeof(cpu), &cpu);
+	racer->dice = 0x9e3779b9 + number;
+	while (!race->over && !racer->ret) {
+		racer->beside += run_round(race, racer);
+		racer->rounds++;
+		drift(racer);
+	}
+	/* The others are not to run on for nothing. */
+	race->over = true;
+	for (i = 0; i < KEPT; i++)
+		keep_fence(racer, 0);
+	racer->done = true;
+	return NULL;
+}
+
+static bool all_met(struct racer *racers)
+{
+	unsigned int i;
+	bool met = true;
+
+	for (i = 0; i < RACERS && racers[i].round; i++)
+		met &= racers[i].beside && (!racers[i].hit || racers[i].hits);
+	return met;
+}
+
+/* Let the time pass, longer if it takes longer, unless a racer gives up. */
+static void run_racers(struct race *race, unsigned int count)
+{
+	double end = now_ms() + how_much("RACE_MS", DEFAULT_MS), last = end + NEVER;
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		race->racers[i].race = race;
+		pthread_create(&race->racers[i].thread, NULL, run_racer,
+			       &race->racers[i]);
+	}
+	while (!race->over && now_ms() < last &&
+	       (now_ms() < end || !all_met(race->racers)))
+		sleep_ms(10);
+	race->over = true;
+	for (i = 0; i < count; i++) {
+		/* Who signals may have left before those who wait. */
+		while (!race->racers[i].done && !sys_advance(race->timeline, 1))
+			sleep_ms(1);
+		pthread_join(race->racers[i].thread, NULL);
+	}
+}
+
+static void race_case(struct __test_metadata *_metadata, struct race *race,
+		      struct racer *racers)
+{
+	unsigned int count = racers[2].round ? 3 : 2, i;
+
+	race->racers = racers;
+	run_racers(race, count);
+	for (i = 0; i < count; i++) {
+		TH_LOG("%s: %lu rounds, %lu beside another, %lu %s", racers[i].what,
+		       racers[i].rounds, racers[i].beside, racers[i].hits,
+		       racers[i].hit ?: "");
+		EXPECT_EQ(0, racers[i].ret)
+			TH_LOG("%s: %s", racers[i].what, strerror(-racers[i].ret));
+		EXPECT_LT(0, racers[i].beside);
+		if (racers[i].hit)
+			EXPECT_LT(0, racers[i].hits);
+	}
+}
+
+#define race_buffer(...) ({						\
+	struct racer race_racers[RACERS] = { __VA_ARGS__ };		\
+	struct race race = {						\
+		.from = self->from, .size = self->size,			\
+		.dev = self->dev, .fd = self->fd, .ino = self->ino,	\
+		.timeline = self->timeline, .objects = self->objects,	\
+		.other = vgem_open(),					\
+	};								\
+									\
+	race_case(_metadata, &race, race_racers);			\
+	if (race.other >= 0)						\
+		close(race.other);					\
+})
+
+/* Listing */
+
+static int come_and_go(struct race *race, struct racer *racer)
+{
+	int fd[3];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(fd); i++) {
+		fd[i] = race->from->alloc(race->dev, race->size, true);
+		if (fd[i] < 0)
+			return fd[i];
+	}
+	for (i = 0; i < ARRAY_SIZE(fd); i++)
+		close(fd[i]);
+	return 0;
+}
+
+/* A listing is whole and has the buffer; what else is in it may vary. */
+static int list(struct race *race, struct racer *racer)
+{
+	static const size_t step[] = { 61, 512, 65536 };
+	static struct bufinfo info;
+	char *text = text_of(BUFINFO_PATH, step[roll(racer) % ARRAY_SIZE(step)]);
+	const char *bad = text ? bufinfo_parse(text, &info) : "";
+	struct bufinfo_row *row;
+
+	if (bad)
+		printf("# not a listing from here on: %s\n", bad);
+	free(text);
+	row = bad ? NULL : bufinfo_row(&info, race->ino);
+	if (!row)
+		return -ENOENT;
+	racer->hits += info.rows > race->objects + 1 || row->devices;
+	return 0;
+}
+
+/* Passes when buffers that come and go leave each listing whole. */
+TEST_F_TIMEOUT(buffer, export_close_bufinfo, PATIENCE)
+{
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	race_buffer({ .what = "export and close", .round = come_and_go },
+		    { .what = "list", .round = list, .hit = "saw a buffer in passing" });
+}
+
+static int attach_and_detach(struct race *race, struct racer *racer)
+{
+	__u32 handle;
+	int ret = vgem_import(race->other, race->fd, &handle);
+
+	return ret ?: vgem_close_handle(race->other, handle);
+}
+
+/* Passes when a device that comes and goes leaves each listing whole. */
+TEST_F_TIMEOUT(buffer, attach_detach_bufinfo, PATIENCE)
+{
+	int importer = vgem_open();
+
+	if (importer < 0)
+		SKIP(return, "no importer: needs %s", vgem_exporter.config);
+	close(importer);
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	if (self->from == &vgem_exporter)
+		SKIP(return, "vgem does not attach to its own buffers");
+	race_buffer({ .what = "attach and detach", .round = attach_and_detach },
+		    { .what = "list", .round = list, .hit = "saw the device" });
+}
+
+/* Fences that signal a moment after they were made */
+
+static int signal_next(struct race *race, struct racer *racer)
+{
+	race->advanced++;
+	return sys_advance(race->timeline, 1);
+}
+
+/* Make the buffer at @fd busy for the next one, two or three steps. */
+static int make_busy(struct race *race, struct racer *racer, int fd)
+{
+	__u32 value = race->advanced + 1 + roll(racer) % 3;
+	int sync_fd = sys_fence(race->timeline, value);
+	int ret;
+
+	if (sync_fd < 0)
+		return sync_fd;
+	ret = sys_import_fence(fd, 1 + roll(racer) % 3, sync_fd);
+	return keep_fence(racer, sync_fd) ?: ret;
+}
+
+static int add_fences(struct race *race, struct racer *racer)
+{
+	return make_busy(race, racer, race->fd);
+}
+
+/* Waiting */
+
+static int wait_in_poll(struct race *race, struct racer *racer)
+{
+	short events = 1 << roll(racer) % 2 * 2;	/* POLLIN or POLLOUT */
+	struct pollfd pfd = { .fd = race->fd, .events = events };
+	int ret = make_busy(race, racer, race->fd);
+
+	if (!ret && !sys_ready(race->fd, events))
+		racer->hits++;
+	if (!ret)
+		ret = or_errno(poll(&pfd, 1, NEVER));
+	if (ret == 1 && pfd.revents == events)
+		return 0;
+	return ret < 0 ? ret : -ETIME;
+}
+
+static int wait_for_others(struct race *race, struct racer *racer)
+{
+	struct pollfd pfd = { .fd = race->fd, .events = POLLIN };
+	int ret = or_errno(poll(&pfd, 1, NEVER));
+
+	return ret < 0 ? ret : ret ? 0 : -ETIME;
+}
+
+/* Passes when no poller is forgotten, whenever its fences signal. */
+TEST_F_TIMEOUT(buffer, poll_signal, PATIENCE)
+{
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	race_buffer({ .what = "poll", .round = wait_in_poll, .hit = "had to wait" },
+		    { .what = "signal", .round = signal_next },
+		    { .what = "poll too", .round = wait_for_others });
+}
+
+/* Let the second racer begin one more round. */
+static void let_come(struct race *race)
+{
+	unsigned int steps = race->racers[1].steps, tries;
+
+	for (tries = 0; tries < 20 && race->racers[1].steps == steps; tries++)
+		sched_yield();
+}
+
+/* Put a new, busy buffer into the slot, and take it away. */
+static int fill_slot(struct race *race, struct racer *racer)
+{
+	int fd = race->from->alloc(race->dev, race->size, true);
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = make_busy(race, racer, fd);
+	if (!ret && dup2(fd, SLOT) != SLOT)
+		ret = -errno;
+	close(fd);
+	let_come(race);
+	drift(racer);
+	close(SLOT);
+	return ret;
+}
+
+static int wait_for_slot(struct race *race, struct racer *racer)
+{
+	struct pollfd pfd = { .fd = SLOT, .events = POLLIN | POLLOUT };
+	int ret = or_errno(poll(&pfd, 1, NEVER));
+
+	if (ret == 1 && pfd.revents == POLLNVAL)
+		return 0;
+	racer->hits++;
+	return ret < 0 ? ret : ret ? 0 : -ETIME;
+}
+
+/* Passes when pollers are told, though nobody else holds the buffer any more. */
+TEST_F_TIMEOUT(buffer, poll_signal_close, PATIENCE)
+{
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	race_buffer({ .what = "export and close", .round = fill_slot },
+		    { .what = "poll", .round = wait_for_slot, .hit = "found a buffer" },
+		    { .what = "signal", .round = signal_next });
+}
+
+static int watch_slot(struct race *race, struct racer *racer)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT };
+	int epoll = epoll_create1(EPOLL_CLOEXEC), ret, i;
+
+	if (epoll < 0)
+		return -errno;
+	if (roll(racer) % 2)
+		event.events |= EPOLLET;
+	ret = or_errno(epoll_ctl(epoll, EPOLL_CTL_ADD, SLOT, &event));
+	/* It goes by itself when the buffer does. */
+	for (i = 0; i < 3 && !ret; i++) {
+		ret = or_errno(epoll_wait(epoll, &event, 1, 0));
+		racer->hits += ret == 1;
+		ret = ret < 0 ? ret : 0;
+	}
+	close(epoll);
+	return ret == -EBADF ? 0 : ret;
+}
+
+/* Passes when epoll forgets a buffer that dies while its fence signals. */
+TEST_F_TIMEOUT(buffer, epoll_signal_close, PATIENCE)
+{
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	race_buffer({ .what = "export and close", .round = fill_slot },
+		    { .what = "epoll", .round = watch_slot, .hit = "events" },
+		    { .what = "signal", .round = signal_next });
+}
+
+static void take_signal(int signal)
+{
+	(void)signal;
+}
+
+/* After START the buffer is the CPU's: no fence may be left. */
+static int bracket(struct race *race, struct racer *racer)
+{
+	int ret = make_busy(race, racer, race->fd);
+
+	if (ret)
+		return ret;
+	racer->waiting = true;
+	ret = sys_sync_cpu(race->fd, RW);
+	racer->waiting = false;
+	if (ret == -EINTR) {
+		racer->hits++;
+		return 0;
+	}
+	if (!ret && sys_ready(race->fd, POLLOUT) != POLLOUT)
+		ret = -EBUSY;
+	return ret ?: sys_sync_cpu(race->fd, RW | END);
+}
+
+static int interrupt(struct race *race, struct racer *racer)
+{
+	struct racer *victim = &race->racers[0];
+
+	if (!victim->waiting || victim->steps % 2 == 0)
+		return 0;
+	racer->hits++;
+	return -pthread_kill(victim->thread, SIGUSR1);
+}
+
+/* Passes when a wait ends by its fences or by a signal, and always ends. */
+TEST_F_TIMEOUT(buffer, sync_signals, PATIENCE)
+{
+	struct sigaction action = { .sa_handler = take_signal };
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	sigaction(SIGUSR1, &action, NULL);
+	race_buffer({ .what = "SYNC", .round = bracket, .hit = "interrupted" },
+		    { .what = "signal", .round = interrupt, .hit = "sent" },
+		    { .what = "fence", .round = signal_next });
+}
+
+/* Fences going in and out */
+
+/* What is exported is pending or done, and in the end it is done. */
+static int take_fences(struct race *race, struct racer *racer)
+{
+	int sync_fd = sys_export_fence(race->fd, 1 + roll(racer) % 3);
+	struct pollfd pfd = { .fd = sync_fd, .events = POLLIN };
+	int ret, status;
+
+	if (sync_fd < 0)
+		return sync_fd;
+	status = sys_fence_status(sync_fd, NULL);
+	ret = or_errno(poll(&pfd, 1, NEVER));
+	if (ret == 1)
+		ret = sys_fence_status(sync_fd, NULL) == 1 ? 0 : -EPROTO;
+	else if (!ret)
+		ret = -ETIME;
+	racer->hits += !status;
+	close(sync_fd);
+	return status < 0 ? status : ret;
+}
+
+/* Passes when a sync_file ends, whenever it was exported. */
+TEST_F_TIMEOUT(buffer, import_export_signal, PATIENCE)
+{
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	race_buffer({ .what = "import", .round = add_fences },
+		    { .what = "export", .round = take_fences, .hit = "still pending" },
+		    { .what = "signal", .round = signal_next });
+}
+
+/* Names */
+
+#define LONGEST "0123456789abcdef0123456789abcde"
+#define SHORTER "short"
+
+static int rename_it(struct race *race, struct racer *racer)
+{
+	return sys_set_name(race->fd, racer->rounds % 2 ? LONGEST : SHORTER);
+}
+
+/* Is what follows @before in @text one of the two names? Count the changes. */
+static bool whole_name(struct racer *racer, const char *text, const char *before)
+{
+	static bool was_long;
+	const char *name = text ? strstr(text, before) : NULL;
+	bool is_long;
+	size_t len;
+
+	if (!name)
+		return false;
+	name += strlen(before);
+	len = strcspn(name, "\n");
+	is_long = len == strlen(LONGEST);
+	racer->hits += is_long != was_long;
+	was_long = is_long;
+	return !strncmp(name, is_long ? LONGEST : SHORTER, len) &&
+	       len == strlen(is_long ? LONGEST : SHORTER);
+}
+
+static int read_name(struct race *race, struct racer *racer)
+{
+	char path[48], link[80] = "", *text;
+	bool whole;
+
+	switch (roll(racer) % 3) {
+	case 0:
+		text = text_of("/proc/self/maps", 65536);
+		whole = whole_name(racer, text, " /dmabuf:");
+		free(text);
+		break;
+	case 1:
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", race->fd);
+		text = text_of(path, 4096);
+		whole = whole_name(racer, text, "\nname:\t");
+		free(text);
+		break;
+	default:
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", race->fd);
+		whole = readlink(path, link, sizeof(link) - 1) > 0 &&
+			whole_name(racer, link, "/dmabuf:");
+	}
+	return whole ? 0 : -EILSEQ;
+}
+
+/* Passes when a reader gets one name or the other, never a mixture. */
+TEST_F_TIMEOUT(buffer, name_maps_fdinfo, PATIENCE)
+{
+	void *map = map_buffer(self->fd, self->size);
+
+	set_name(self->fd, SHORTER);
+	race_buffer({ .what = "rename", .round = rename_it },
+		    { .what = "read", .round = read_name, .hit = "changes" });
+	munmap(map, self->size);
+}
+
+TEST_HARNESS_MAIN
