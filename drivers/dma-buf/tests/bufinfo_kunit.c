@@ -7,75 +7,16 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/lockdep.h>
-#include <linux/mount.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/uio.h>
 #include <uapi/linux/dma-buf.h>
 
 #include "mock.h"
 
 /* Room for 10,000 buffers */
 #define DMA_BUF_BUFINFO_MAX	SZ_2M
-
-static void dma_buf_bufinfo_unmount(void *mnt)
-{
-	kern_unmount(mnt);
-}
-
-static void dma_buf_bufinfo_close(void *file)
-{
-	__fput_sync(file);
-}
-
-/* Open bufinfo, before there is a user space that could have mounted it. */
-static struct file *dma_buf_bufinfo_open(struct kunit *test)
-{
-	struct file_system_type *type;
-	struct vfsmount *mnt;
-	struct file *file;
-	struct path root;
-	int ret;
-
-	if (!IS_ENABLED(CONFIG_DEBUG_FS))
-		kunit_skip(test, "no debugfs");
-
-	type = get_fs_type("debugfs");
-	KUNIT_ASSERT_NOT_NULL(test, type);
-	mnt = kern_mount(type);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(mnt));
-	ret = kunit_add_action_or_reset(test, dma_buf_bufinfo_unmount, mnt);
-	KUNIT_ASSERT_EQ(test, ret, 0);
-
-	root.mnt = mnt;
-	root.dentry = mnt->mnt_root;
-	file = file_open_root(&root, "dma_buf/bufinfo", O_RDONLY, 0);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
-	ret = kunit_add_action_or_reset(test, dma_buf_bufinfo_close, file);
-	KUNIT_ASSERT_EQ(test, ret, 0);
-
-	return file;
-}
-
-/* Read on from @pos. There is a seq_file behind it, in debugfs's wrapping. */
-static ssize_t dma_buf_bufinfo_read(struct file *file, char *buf, size_t len,
-				    loff_t *pos)
-{
-	struct kvec vec = { .iov_base = buf, .iov_len = len };
-	struct iov_iter iter;
-	struct kiocb kiocb;
-	ssize_t ret;
-
-	init_sync_kiocb(&kiocb, file);
-	kiocb.ki_pos = *pos;
-	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, len);
-	ret = seq_read_iter(&kiocb, &iter);
-	*pos = kiocb.ki_pos;
-
-	return ret;
-}
 
 static void dma_buf_bufinfo_buffer_end(void *buf)
 {
@@ -104,7 +45,7 @@ static char *dma_buf_bufinfo_text(struct kunit *test, struct file *file,
 
 	do {
 		KUNIT_ASSERT_LT(test, len + step, DMA_BUF_BUFINFO_MAX);
-		ret = dma_buf_bufinfo_read(file, buf + len, step, &pos);
+		ret = mock_bufinfo_read(file, buf + len, step, &pos);
 		KUNIT_ASSERT_GE(test, ret, 0);
 		len += ret;
 	} while (ret);
@@ -176,7 +117,7 @@ static void dma_buf_bufinfo_frame(struct kunit *test)
 	static const char title[] = "\nDma-buf Objects:\n";
 	static const char columns[] =
 		"size    \tflags   \tmode    \tcount   \texp_name\tino     \tname\n";
-	struct file *file = dma_buf_bufinfo_open(test);
+	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *one = mock_exporter(test, 0, SZ_8K);
 	struct mock_exporter *two = mock_exporter(test, 0, SZ_16K);
 	char *text = dma_buf_bufinfo_text(test, file, SZ_4K);
@@ -208,7 +149,7 @@ static void dma_buf_bufinfo_frame(struct kunit *test)
 /* Passes when one buffer's block reads, to the letter, as it always has. */
 static void dma_buf_bufinfo_block(struct kunit *test)
 {
-	struct file *file = dma_buf_bufinfo_open(test);
+	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
 	struct dma_buf_attachment *attach;
 	struct dma_fence *done;
@@ -239,7 +180,7 @@ static void dma_buf_bufinfo_block(struct kunit *test)
 /* Passes when a buffer without fences and devices has a short block. */
 static void dma_buf_bufinfo_block_plain(struct kunit *test)
 {
-	struct file *file = dma_buf_bufinfo_open(test);
+	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *exp = mock_exporter(test, 0, 12345);
 	char *text, *want;
 
@@ -256,7 +197,7 @@ static void dma_buf_bufinfo_block_plain(struct kunit *test)
 /* Passes when an exporter that has no name is listed nevertheless. */
 static void dma_buf_bufinfo_nobody(struct kunit *test)
 {
-	struct file *file = dma_buf_bufinfo_open(test);
+	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, SZ_8K);
 	char tail[64], *text;
 
@@ -274,7 +215,7 @@ static void dma_buf_bufinfo_nobody(struct kunit *test)
 /* Passes when the reader's own reference is not counted, others' are. */
 static void dma_buf_bufinfo_references(struct kunit *test)
 {
-	struct file *file = dma_buf_bufinfo_open(test);
+	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
 	char *want;
 
@@ -292,7 +233,7 @@ static void dma_buf_bufinfo_references(struct kunit *test)
 /* Passes when a buffer is gone from the list with its last reference. */
 static void dma_buf_bufinfo_gone(struct kunit *test)
 {
-	struct file *file = dma_buf_bufinfo_open(test);
+	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
 	char *want = dma_buf_bufinfo_row(test, exp, "<none>");
 	struct path path = exp->dmabuf->file->f_path;
@@ -320,7 +261,7 @@ KUNIT_ARRAY_PARAM(dma_buf_bufinfo_step, dma_buf_bufinfo_steps,
 static void dma_buf_bufinfo_small_reads(struct kunit *test)
 {
 	const size_t *step = test->param_value;
-	struct file *file = dma_buf_bufinfo_open(test);
+	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *exp = NULL;
 	char *large, *small;
 	int i;
@@ -387,7 +328,7 @@ KUNIT_ARRAY_PARAM(dma_buf_crowd, dma_buf_crowd_rows, dma_buf_crowd_desc);
 /* Passes when the list is complete however it is read, and its sum right. */
 static void dma_buf_bufinfo_crowd(struct kunit *test)
 {
-	struct file *file = dma_buf_bufinfo_open(test);
+	struct file *file = mock_bufinfo_open(test);
 	const int *num = test->param_value;
 	struct dma_buf *dmabuf;
 	char *large, *small;
@@ -430,8 +371,7 @@ static void dma_buf_bufinfo_race_read(struct dma_buf_bufinfo_race *race)
 	int i;
 
 	do {
-		ret = dma_buf_bufinfo_read(race->file, race->text + len, 500,
-					   &pos);
+		ret = mock_bufinfo_read(race->file, race->text + len, 500, &pos);
 		if (ret > 0)
 			len += ret;
 		cond_resched();
@@ -480,7 +420,7 @@ static void dma_buf_bufinfo_races_export(struct kunit *test)
 
 	race = kunit_kzalloc(test, sizeof(*race), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, race);
-	race->file = dma_buf_bufinfo_open(test);
+	race->file = mock_bufinfo_open(test);
 	race->text = dma_buf_bufinfo_buffer(test);
 	for (i = 0; i < ARRAY_SIZE(race->row); i++)
 		race->row[i] = dma_buf_bufinfo_row(test,
@@ -495,7 +435,7 @@ static void dma_buf_bufinfo_races_export(struct kunit *test)
 /* Passes when a block larger than any buffer of the reader's comes whole. */
 static void dma_buf_bufinfo_large_block(struct kunit *test)
 {
-	struct file *file = dma_buf_bufinfo_open(test);
+	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
 	struct device *dev = mock_device(test, "a-device-with-a-long-name");
 	struct dma_buf_attachment *attach[100];
@@ -519,7 +459,7 @@ static void dma_buf_bufinfo_large_block(struct kunit *test)
 /* Passes when a lock that a hung device holds delays no part of the list. */
 static void dma_buf_bufinfo_lock_held(struct kunit *test)
 {
-	struct file *file = dma_buf_bufinfo_open(test);
+	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *before = mock_exporter(test, 0, SZ_4K);
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
 	struct mock_exporter *after = mock_exporter(test, 0, SZ_16K);
@@ -576,7 +516,7 @@ static const struct dma_fence_ops dma_buf_bufinfo_fence_ops = {
 /* Passes when fences that change in the middle of a block are told of once. */
 static void dma_buf_bufinfo_fences_change(struct kunit *test)
 {
-	struct file *file = dma_buf_bufinfo_open(test);
+	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
 	struct dma_buf_bufinfo_fence *fence;
 	char *text, *want;
@@ -616,7 +556,7 @@ static void dma_buf_bufinfo_fences_change(struct kunit *test)
  */
 static void dma_buf_bufinfo_changes_meanwhile(struct kunit *test)
 {
-	struct file *file = dma_buf_bufinfo_open(test);
+	struct file *file = mock_bufinfo_open(test);
 	char *text = dma_buf_bufinfo_buffer(test);
 	struct mock_exporter *exp[120];
 	size_t len = 0;
@@ -629,7 +569,7 @@ static void dma_buf_bufinfo_changes_meanwhile(struct kunit *test)
 		exp[i] = mock_exporter(test, 0, SZ_4K);
 
 	while (len < SZ_4K) {
-		ret = dma_buf_bufinfo_read(file, text + len, 100, &pos);
+		ret = mock_bufinfo_read(file, text + len, 100, &pos);
 		KUNIT_ASSERT_GT(test, ret, 0);
 		len += ret;
 	}
@@ -639,7 +579,7 @@ static void dma_buf_bufinfo_changes_meanwhile(struct kunit *test)
 		mock_exporter(test, 0, SZ_8K);
 	}
 	do {
-		ret = dma_buf_bufinfo_read(file, text + len, 100, &pos);
+		ret = mock_bufinfo_read(file, text + len, 100, &pos);
 		KUNIT_ASSERT_GE(test, ret, 0);
 		len += ret;
 		KUNIT_ASSERT_LT(test, len + 100, DMA_BUF_BUFINFO_MAX);
@@ -657,18 +597,18 @@ static void dma_buf_bufinfo_changes_meanwhile(struct kunit *test)
 /* Passes when closing half-way, and two readers at a time, do no harm. */
 static void dma_buf_bufinfo_two_readers(struct kunit *test)
 {
-	struct file *one = dma_buf_bufinfo_open(test);
-	struct file *two = dma_buf_bufinfo_open(test);
+	struct file *one = mock_bufinfo_open(test);
+	struct file *two = mock_bufinfo_open(test);
 	char *text = dma_buf_bufinfo_buffer(test);
 	loff_t pos = 0;
 	int i;
 
 	for (i = 0; i < 80; i++)
 		mock_exporter(test, 0, SZ_4K);
-	KUNIT_EXPECT_GT(test, dma_buf_bufinfo_read(one, text, 100, &pos), 0);
+	KUNIT_EXPECT_GT(test, mock_bufinfo_read(one, text, 100, &pos), 0);
 	text = dma_buf_bufinfo_text(test, two, 1000);
 	KUNIT_EXPECT_GE(test, dma_buf_bufinfo_count(text, "\tmock\t"), 80);
-	kunit_release_action(test, dma_buf_bufinfo_close, one);
+	mock_bufinfo_close(test, one);
 	KUNIT_EXPECT_EQ(test, strcmp(text, dma_buf_bufinfo_text(test, two,
 								1000)), 0);
 }
@@ -736,7 +676,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_name, dma_buf_names, desc);
 static void dma_buf_bufinfo_name(struct kunit *test)
 {
 	const struct dma_buf_name_row *row = test->param_value;
-	struct file *bufinfo = dma_buf_bufinfo_open(test);
+	struct file *bufinfo = mock_bufinfo_open(test);
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
 	const char *name = row->fits ? row->name : "old";
 	char want[64], arg[64];

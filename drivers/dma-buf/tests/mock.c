@@ -10,10 +10,13 @@
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/module.h>
+#include <linux/mount.h>
 #include <linux/sched/signal.h>
+#include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/uio.h>
 
 #include <kunit/device.h>
 
@@ -1034,6 +1037,68 @@ long mock_ioctl(struct kunit *test, struct file *file, unsigned int cmd,
 	KUNIT_ASSERT_EQ(test, copy_to_user(uarg, arg, size), 0UL);
 	ret = mock_ioctl_raw(file, cmd, (unsigned long)uarg);
 	KUNIT_ASSERT_EQ(test, copy_from_user(arg, uarg, size), 0UL);
+
+	return ret;
+}
+
+static void mock_bufinfo_unmount(void *mnt)
+{
+	kern_unmount(mnt);
+}
+
+static void mock_bufinfo_end(void *file)
+{
+	__fput_sync(file);
+}
+
+/* Open bufinfo, before there is a user space that could have mounted it. */
+struct file *mock_bufinfo_open(struct kunit *test)
+{
+	struct file_system_type *type;
+	struct vfsmount *mnt;
+	struct file *file;
+	struct path root;
+	int ret;
+
+	if (!IS_ENABLED(CONFIG_DEBUG_FS))
+		kunit_skip(test, "no debugfs");
+
+	type = get_fs_type("debugfs");
+	KUNIT_ASSERT_NOT_NULL(test, type);
+	mnt = kern_mount(type);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(mnt));
+	ret = kunit_add_action_or_reset(test, mock_bufinfo_unmount, mnt);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	root.mnt = mnt;
+	root.dentry = mnt->mnt_root;
+	file = file_open_root(&root, "dma_buf/bufinfo", O_RDONLY, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+	ret = kunit_add_action_or_reset(test, mock_bufinfo_end, file);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	return file;
+}
+
+/* Close it now rather than at the end of the case. */
+void mock_bufinfo_close(struct kunit *test, struct file *file)
+{
+	kunit_release_action(test, mock_bufinfo_end, file);
+}
+
+/* Read on from @pos. There is a seq_file behind it, in debugfs's wrapping. */
+ssize_t mock_bufinfo_read(struct file *file, char *buf, size_t len, loff_t *pos)
+{
+	struct kvec vec = { .iov_base = buf, .iov_len = len };
+	struct iov_iter iter;
+	struct kiocb kiocb;
+	ssize_t ret;
+
+	init_sync_kiocb(&kiocb, file);
+	kiocb.ki_pos = *pos;
+	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, len);
+	ret = seq_read_iter(&kiocb, &iter);
+	*pos = kiocb.ki_pos;
 
 	return ret;
 }

@@ -223,6 +223,9 @@ void __user *mock_user(struct kunit *test, size_t size);
 long mock_ioctl_raw(struct file *file, unsigned int cmd, unsigned long uarg);
 long mock_ioctl(struct kunit *test, struct file *file, unsigned int cmd,
 		void *arg, size_t size);
+struct file *mock_bufinfo_open(struct kunit *test);
+void mock_bufinfo_close(struct kunit *test, struct file *file);
+ssize_t mock_bufinfo_read(struct file *file, char *buf, size_t len, loff_t *pos);
 int mock_next_fd(struct kunit *test);
 bool mock_fd_cloexec(int fd);
 

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Drivers that meet at one buffer: attaching beside moving and listing, mapping
+ * beside mapping
+ */
+
+#include <linux/atomic.h>
+#include <linux/cpumask.h>
+#include <linux/iosys-map.h>
+#include <linux/jiffies.h>
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "mock.h"
+
+static unsigned int race_ms = 100;
+module_param(race_ms, uint, 0444);
+MODULE_PARM_DESC(race_ms, "how long a race lasts, in milliseconds");
+
+/* Where time stands still while somebody works, this many rounds must do. */
+#define DMA_BUF_RACE_ROUNDS_PER_MS	500
+
+/* How much longer a race may last until its threads have met. */
+#define DMA_BUF_RACE_PATIENCE	(10 * HZ)
+
+/**
+ * struct dma_buf_race - a race, by several threads
+ * @test: the case
+ * @exp: whose buffer it is about
+ * @dev: a device that comes and goes
+ * @imp: the driver of that device, when it can follow a move
+ * @file: an open bufinfo
+ * @text: what was read from it
+ * @names: devices that stay attached, and have to be listed
+ * @attach: an attachment that two threads map
+ * @end: when the time is up
+ * @over: it is
+ * @rounds: of each thread
+ * @met: how often a thread noticed another one
+ * @wrong: how often something happened that must not
+ * @inside: threads that are in the call that matters
+ * @here: threads that have come to the next round
+ * @moves: how often the buffer moved
+ * @firsts: how often the exporter was asked for a kernel mapping
+ * @mapped: it has one
+ */
+struct dma_buf_race {
+	struct kunit *test;
+	struct mock_exporter *exp;
+	struct device *dev;
+	struct mock_importer *imp;
+	struct file *file;
+	char text[SZ_4K];
+	const char *names[2];
+	struct dma_buf_attachment *attach;
+	unsigned long end;
+	bool over;
+	atomic_t rounds[4];
+	atomic_t met;
+	atomic_t wrong;
+	atomic_t inside;
+	atomic_t here;
+	unsigned int moves;
+	atomic_t firsts;
+	bool mapped;
+};
+
+static struct dma_buf_race *dma_buf_race(struct kunit *test, unsigned int kind)
+{
+	struct dma_buf_race *race = kunit_kzalloc(test, sizeof(*race),
+						  GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, race);
+	test->priv = race;
+	race->test = test;
+	race->exp = mock_exporter_alloc(test, kind, SZ_8K);
+	race->exp->quiet = true;
+	race->dev = mock_device(test, "passer-by");
+	race->imp = mock_importer(test);
+	return race;
+}
+
+/* May thread @who begin another round? The first one keeps the time. */
+static bool dma_buf_race_goes_on(struct dma_buf_race *race, unsigned int who)
+{
+	int rounds = atomic_inc_return(&race->rounds[who]);
+
+	cond_resched();
+	if (who)
+		return !READ_ONCE(race->over);
+
+	if (rounds >= race_ms * DMA_BUF_RACE_ROUNDS_PER_MS ||
+	    time_after(jiffies, race->end + DMA_BUF_RACE_PATIENCE) ||
+	    (time_after(jiffies, race->end) && atomic_read(&race->met)))
+		WRITE_ONCE(race->over, true);
+	return !READ_ONCE(race->over);
+}
+
+static void dma_buf_race_run(struct dma_buf_race *race, unsigned int num,
+			     void (*what)(void *data, unsigned int who))
+{
+	struct kunit *test = race->test;
+	unsigned int i, rounds = 0;
+
+	race->end = jiffies + msecs_to_jiffies(race_ms);
+	mock_together(test, num, what, race);
+
+	for (i = 0; i < num; i++)
+		rounds += atomic_read(&race->rounds[i]);
+	kunit_info(test, "%u threads, %u rounds, met %d times\n", num, rounds,
+		   atomic_read(&race->met));
+	KUNIT_EXPECT_EQ(test, atomic_read(&race->wrong), 0);
+	/* One processor may be done with a thread before it turns to the next. */
+	if (num_online_cpus() > 1)
+		KUNIT_EXPECT_GT(test, atomic_read(&race->met), 0);
+}
+
+static void dma_buf_race_come_and_go(struct dma_buf_race *race,
+				     struct mock_importer *imp)
+{
+	struct dma_buf *dmabuf = race->exp->dmabuf;
+	struct dma_buf_attachment *attach;
+
+	attach = dma_buf_dynamic_attach(dmabuf, race->dev,
+					imp ? &imp->ops : NULL, imp);
+	if (IS_ERR(attach)) {
+		atomic_inc(&race->wrong);
+		return;
+	}
+	cond_resched();
+	dma_buf_detach(dmabuf, attach);
+}
+
+/* Whoever stays must be listed; whoever passes by may be. */
+static void dma_buf_race_list(struct dma_buf_race *race)
+{
+	loff_t pos = 0;
+	ssize_t len, got;
+	int i;
+
+	for (len = 0; len < sizeof(race->text) - 1; len += got) {
+		got = mock_bufinfo_read(race->file, race->text + len,
+					sizeof(race->text) - 1 - len, &pos);
+		if (got <= 0)
+			break;
+	}
+	race->text[len] = '\0';
+	for (i = 0; i < ARRAY_SIZE(race->names); i++)
+		if (!strstr(race->text, race->names[i]))
+			atomic_inc(&race->wrong);
+	if (strstr(race->text, dev_name(race->dev)))
+		atomic_inc(&race->met);
+}
+
+static void dma_buf_race_move(struct dma_buf_race *race)
+{
+	struct dma_buf *dmabuf = race->exp->dmabuf;
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	race->moves++;
+	dma_buf_move_notify(dmabuf);
+	dma_resv_unlock(dmabuf->resv);
+}
+
+static void dma_buf_race_attach_run(void *data, unsigned int who)
+{
+	struct dma_buf_race *race = data;
+
+	do {
+		if (who == 0)
+			dma_buf_race_list(race);
+		else if (who == 1)
+			dma_buf_race_come_and_go(race, race->imp);
+		else if (who == 2)
+			dma_buf_race_come_and_go(race, NULL);
+		else
+			dma_buf_race_move(race);
+	} while (dma_buf_race_goes_on(race, who));
+}
+
+static const struct dma_buf_race_row {
+	const char *desc;
+	unsigned int kind;
+} dma_buf_race_rows[] = {
+	{ "static exporter", 0 },
+	{ "dynamic exporter", MOCK_DYNAMIC },
+};
+
+KUNIT_ARRAY_PARAM_DESC(dma_buf_race, dma_buf_race_rows, desc);
+
+/*
+ * Passes when devices that come and go neither hide others from a listing, nor
+ * keep a move from those who are to be told of it.
+ */
+static void dma_buf_race_attach(struct kunit *test)
+{
+	const struct dma_buf_race_row *row = test->param_value;
+	struct dma_buf_race *race = dma_buf_race(test, row->kind);
+	struct dma_buf_attachment *stays[2];
+	struct mock_importer *imp;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(race->exp));
+	race->file = mock_bufinfo_open(test);
+	stays[0] = mock_attach_dynamic(test, race->exp);
+	stays[1] = mock_attach(test, race->exp);
+	race->names[0] = dev_name(stays[0]->dev);
+	race->names[1] = dev_name(stays[1]->dev);
+
+	dma_buf_race_run(race, 4, dma_buf_race_attach_run);
+	imp = stays[0]->importer_priv;
+	KUNIT_EXPECT_EQ(test, imp->notified, race->moves);
+}
+
+static struct dma_buf_race *dma_buf_race_of(struct dma_buf *dmabuf)
+{
+	struct mock_exporter *exp = dmabuf->priv;
+
+	return exp->test->priv;
+}
+
+static int dma_buf_race_vmap_op(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct dma_buf_race *race = dma_buf_race_of(dmabuf);
+
+	if (race->mapped)
+		atomic_inc(&race->wrong);
+	race->mapped = true;
+	atomic_inc(&race->firsts);
+	iosys_map_set_vaddr(map, race->exp->vaddr);
+	return 0;
+}
+
+static void dma_buf_race_vunmap_op(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct dma_buf_race *race = dma_buf_race_of(dmabuf);
+
+	if (!race->mapped)
+		atomic_inc(&race->wrong);
+	race->mapped = false;
+}
+
+static void dma_buf_race_vmap_run(void *data, unsigned int who)
+{
+	struct dma_buf_race *race = data;
+	struct dma_buf *dmabuf = race->exp->dmabuf;
+	struct iosys_map map;
+
+	do {
+		if (dma_buf_vmap_unlocked(dmabuf, &map)) {
+			atomic_inc(&race->wrong);
+			continue;
+		}
+		if (atomic_inc_return(&race->inside) > 1)
+			atomic_inc(&race->met);
+		if (map.vaddr != race->exp->vaddr || !READ_ONCE(race->mapped))
+			atomic_inc(&race->wrong);
+		cond_resched();
+		atomic_dec(&race->inside);
+		dma_buf_vunmap_unlocked(dmabuf, &map);
+	} while (dma_buf_race_goes_on(race, who));
+}
+
+/* Passes when there is a mapping as long as anybody has it, and only one. */
+static void dma_buf_race_vmap(struct kunit *test)
+{
+	struct dma_buf_race *race = dma_buf_race(test, 0);
+
+	race->exp->ops.vmap = dma_buf_race_vmap_op;
+	race->exp->ops.vunmap = dma_buf_race_vunmap_op;
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(race->exp));
+
+	dma_buf_race_run(race, 3, dma_buf_race_vmap_run);
+	KUNIT_EXPECT_FALSE(test, race->mapped);
+	KUNIT_EXPECT_GT(test, atomic_read(&race->firsts), 0);
+}
+
+/* Wait for the other of two; false when that one will not come any more. */
+static bool dma_buf_race_meet(struct dma_buf_race *race, int wanted)
+{
+	atomic_inc(&race->here);
+	while (atomic_read(&race->here) < wanted) {
+		if (READ_ONCE(race->over))
+			return false;
+		cpu_relax();
+		cond_resched();
+	}
+	return true;
+}
+
+/* Map what the other thread maps as well, at best at the same moment. */
+static void dma_buf_race_map_once(struct dma_buf_race *race)
+{
+	struct sg_table *sgt;
+
+	atomic_inc(&race->inside);
+	sgt = dma_buf_map_attachment_unlocked(race->attach, DMA_BIDIRECTIONAL);
+	if (atomic_dec_return(&race->inside))
+		atomic_inc(&race->met);
+	if (IS_ERR(sgt) || sgt != race->attach->sgt) {
+		atomic_inc(&race->wrong);
+		return;
+	}
+	dma_buf_unmap_attachment_unlocked(race->attach, sgt, DMA_BIDIRECTIONAL);
+}
+
+/* Attach, let both map, detach, again and again. */
+static void dma_buf_race_map_lead(struct dma_buf_race *race)
+{
+	struct dma_buf *dmabuf = race->exp->dmabuf;
+	int here = 0;
+
+	do {
+		race->attach = dma_buf_attach(dmabuf, race->dev);
+		if (IS_ERR(race->attach)) {
+			atomic_inc(&race->wrong);
+			WRITE_ONCE(race->over, true);
+			return;
+		}
+		dma_buf_race_meet(race, here += 2);
+		dma_buf_race_map_once(race);
+		dma_buf_race_meet(race, here += 2);
+		dma_buf_detach(dmabuf, race->attach);
+	} while (dma_buf_race_goes_on(race, 0));
+}
+
+static void dma_buf_race_map_run(void *data, unsigned int who)
+{
+	struct dma_buf_race *race = data;
+	int here = 0;
+
+	if (!who) {
+		dma_buf_race_map_lead(race);
+		return;
+	}
+	while (dma_buf_race_meet(race, here += 2)) {
+		dma_buf_race_map_once(race);
+		dma_buf_race_meet(race, here += 2);
+		atomic_inc(&race->rounds[who]);
+	}
+}
+
+/* Passes when two who map first get the same table, which is made once. */
+static void dma_buf_race_map(struct kunit *test)
+{
+	struct dma_buf_race *race = dma_buf_race(test, MOCK_CACHED);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(race->exp));
+	dma_buf_race_run(race, 2, dma_buf_race_map_run);
+}
+
+static struct kunit_case dma_buf_race_cases[] = {
+	KUNIT_CASE_PARAM(dma_buf_race_attach, dma_buf_race_gen_params),
+	KUNIT_CASE(dma_buf_race_vmap),
+	KUNIT_CASE(dma_buf_race_map),
+	{}
+};
+
+static struct kunit_suite dma_buf_race_suite = {
+	.name = "dma_buf_race",
+	.test_cases = dma_buf_race_cases,
+};
+
+kunit_test_suite(dma_buf_race_suite);
