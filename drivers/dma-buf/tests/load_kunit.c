@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Very many devices at one buffer
+ */
+
+#include <linux/mm.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "mock.h"
+
+#define DMA_BUF_LOAD_DEVICES	10000
+#define DMA_BUF_LOAD_DYNAMIC	16
+#define DMA_BUF_LOAD_TEXT	SZ_2M
+
+static void dma_buf_load_free(void *memory)
+{
+	kvfree(memory);
+}
+
+static void *dma_buf_load_alloc(struct kunit *test, size_t size)
+{
+	void *memory = kvzalloc(size, GFP_KERNEL);
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, memory);
+	ret = kunit_add_action_or_reset(test, dma_buf_load_free, memory);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+	return memory;
+}
+
+/* The listing, which has one block that is larger than all that is read at once. */
+static const char *dma_buf_load_listing(struct kunit *test, struct file *file)
+{
+	char *text = dma_buf_load_alloc(test, DMA_BUF_LOAD_TEXT);
+	size_t len = 0;
+	loff_t pos = 0;
+	ssize_t ret;
+
+	do {
+		KUNIT_ASSERT_LT(test, len + SZ_64K, DMA_BUF_LOAD_TEXT);
+		ret = mock_bufinfo_read(file, text + len, SZ_64K, &pos);
+		KUNIT_ASSERT_GE(test, ret, 0);
+		len += ret;
+	} while (ret);
+
+	return text;
+}
+
+/*
+ * Passes when 10,000 devices are attached to a buffer, all of them listed, only
+ * those told of a move that want to be, and detached in another order.
+ */
+static void dma_buf_load_attachments(struct kunit *test)
+{
+	struct dma_buf_attachment *dynamic[DMA_BUF_LOAD_DYNAMIC], **attach;
+	struct mock_exporter *exp = mock_exporter_alloc(test, 0, SZ_4K);
+	struct mock_importer *imp;
+	struct device *dev = mock_device(test, "crowd");
+	struct file *file = mock_bufinfo_open(test);
+	struct dma_buf *dmabuf;
+	unsigned int notified = 0;
+	int i, at;
+
+	exp->quiet = true;
+	dmabuf = mock_export(exp);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
+	for (i = 0; i < DMA_BUF_LOAD_DYNAMIC; i++)
+		dynamic[i] = mock_attach_dynamic(test, exp);
+
+	attach = dma_buf_load_alloc(test, DMA_BUF_LOAD_DEVICES * sizeof(*attach));
+	for (i = 0; i < DMA_BUF_LOAD_DEVICES; i++) {
+		attach[i] = dma_buf_attach(dmabuf, dev);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach[i]);
+	}
+	KUNIT_EXPECT_NOT_NULL(test, strstr(dma_buf_load_listing(test, file),
+					   "Total 10016 devices attached\n"));
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	dma_buf_move_notify(dmabuf);
+	dma_resv_unlock(dmabuf->resv);
+	for (i = 0; i < DMA_BUF_LOAD_DYNAMIC; i++) {
+		imp = dynamic[i]->importer_priv;
+		notified += imp->notified == 1;
+	}
+	KUNIT_EXPECT_EQ(test, notified, DMA_BUF_LOAD_DYNAMIC);
+
+	for (i = 0, at = 0; i < DMA_BUF_LOAD_DEVICES; i++) {
+		/* 7919 is a prime: each of them once */
+		at = (at + 7919) % DMA_BUF_LOAD_DEVICES;
+		dma_buf_detach(dmabuf, attach[at]);
+	}
+	KUNIT_EXPECT_NOT_NULL(test, strstr(dma_buf_load_listing(test, file),
+					   "Total 16 devices attached\n"));
+}
+
+static struct kunit_case dma_buf_load_cases[] = {
+	KUNIT_CASE(dma_buf_load_attachments),
+	{}
+};
+
+static struct kunit_suite dma_buf_load_suite = {
+	.name = "dma_buf_load",
+	.test_cases = dma_buf_load_cases,
+};
+
+kunit_test_suite(dma_buf_load_suite);

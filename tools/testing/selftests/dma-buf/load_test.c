@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Much of everything: live buffers, fences on one buffer, pollers of one buffer.
+ * Nothing may take longer than its share, and all of it goes back in the end.
+ *
+ *   LOAD_BUFFERS=N  how many buffers at most; as many as there is memory for
+ *   LOAD_FENCES=N   how many fences
+ *   LOAD_POLLERS=N  how many pollers
+ */
+#include <limits.h>
+
+#include "dma_buf_utils.h"
+
+#define READ DMA_BUF_SYNC_READ
+#define WRITE DMA_BUF_SYNC_WRITE
+
+#define PATIENCE 3600	/* s; the runner's own limit is the shorter one */
+#define SPARE (96L << 10)	/* KiB of memory to leave to everybody else */
+#define NOISE (4L << 10)	/* KiB by which the caches vary anyway */
+
+/* A figure in KiB from /proc/meminfo. */
+static long memory(const char *name)
+{
+	char *text = text_of("/proc/meminfo", 8192), *line = line_with(text, name);
+	long size = line ? atol(line + strlen(name)) : -EIO;
+
+	free(text);
+	return size;
+}
+
+static bool slab_settles(long want)
+{
+	int tries;
+
+	for (tries = 0; tries < 600; tries++) {
+		if (memory("Slab:") <= want)
+			return true;
+		sleep_ms(20);
+	}
+	return false;
+}
+
+/* Buffers that all have the same page: only the core's own memory counts. */
+static int share_page(int dev, int memfd)
+{
+	struct udmabuf_create arg = {
+		.memfd = memfd,
+		.flags = UDMABUF_FLAGS_CLOEXEC,
+		.size = getpagesize(),
+	};
+
+	return sys_ioctl(dev, UDMABUF_CREATE, &arg);
+}
+
+static int one_page(void)
+{
+	int memfd = memfd_create("page", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+
+	if (memfd < 0 || ftruncate(memfd, getpagesize()) ||
+	    fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK))
+		return -errno;
+	return memfd;
+}
+
+static int allow_fds(rlim_t count)
+{
+	struct rlimit all = { .rlim_cur = count, .rlim_max = count };
+
+	return or_errno(setrlimit(RLIMIT_NOFILE, &all));
+}
+
+FIXTURE(load)
+{
+	long objects;
+	int dev, fd, memfd;
+};
+
+FIXTURE_SETUP(load)
+{
+	self->dev = udmabuf_open();
+	if (self->dev < 0)
+		SKIP(return, "no such exporter: needs %s", udmabuf_exporter.config);
+	self->objects = sys_objects();
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	self->memfd = must(one_page());
+	self->fd = must(share_page(self->dev, self->memfd));
+}
+
+FIXTURE_TEARDOWN(load)
+{
+	close(self->fd);
+	close(self->memfd);
+	close(self->dev);
+	EXPECT_TRUE(objects_settle(self->objects));
+}
+
+/* Passes when very many buffers live, are all listed, and leave nothing. */
+TEST_F_TIMEOUT(load, buffers, PATIENCE)
+{
+	long limit = how_much("LOAD_BUFFERS", 3000), slab, peak, count, i;
+	double start, made, listed, closed;
+	int *fd = malloc(limit * sizeof(*fd));
+
+	ASSERT_NE(NULL, fd);
+	ASSERT_EQ(0, allow_fds(limit + 100));
+	slab = must(memory("Slab:"));
+	start = now_ms();
+	for (count = 0; count < limit; count++) {
+		if (count % 256 == 0 && memory("MemAvailable:") < SPARE)
+			break;
+		fd[count] = must(share_page(self->dev, self->memfd));
+	}
+	made = now_ms();
+	EXPECT_EQ(self->objects + 1 + count, sys_objects());
+	listed = now_ms();
+	peak = memory("Slab:");
+	for (i = 0; i < count; i++)
+		ASSERT_EQ(0, close(fd[i]));
+	closed = now_ms();
+	TH_LOG("%ld buffers of %ld: made in %.0f ms, listed in %.0f, closed in %.0f",
+	       count, limit, made - start, listed - made, closed - listed);
+	EXPECT_TRUE(objects_settle(self->objects + 1));
+	/* Checkers keep for a while what was freed. */
+	if (access("/sys/kernel/debug/kmemleak", F_OK))
+		EXPECT_TRUE(slab_settles(slab + NOISE + (peak - slab) / 20))
+			TH_LOG("%ld KiB of slabs before, %ld with all, %ld now",
+			       slab, peak, memory("Slab:"));
+	EXPECT_LT(limit / 100, count);
+	free(fd);
+}
+
+static int small_worker_begin(struct worker *worker)
+{
+	pthread_attr_t attr;
+	int ret;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, PTHREAD_STACK_MIN + 16384);
+	ret = pthread_create(&worker->thread, &attr, worker_run, worker);
+	pthread_attr_destroy(&attr);
+	return ret;
+}
+
+static int call_poll_long(struct worker *worker)
+{
+	struct pollfd pfd = { .fd = worker->fd, .events = worker->arg };
+	int ret = or_errno(poll(&pfd, 1, -1));
+
+	return ret <= 0 ? ret : pfd.revents;
+}
+
+/* How many of @worker have been woken? */
+static long count_done(struct worker *worker, long count)
+{
+	long done = 0, i;
+
+	for (i = 0; i < count; i++)
+		done += worker[i].done;
+	return done;
+}
+
+static bool all_asleep(struct worker *worker, long count)
+{
+	long i;
+
+	for (i = 0; i < count; i++)
+		if (!worker_blocks(&worker[i]))
+			return false;
+	return true;
+}
+
+static bool done_soon(struct worker *worker, long count)
+{
+	int tries;
+
+	for (tries = 0; tries < 3000; tries++) {
+		if (count_done(worker, count) == count)
+			return true;
+		sleep_ms(10);
+	}
+	return false;
+}
+
+/* Passes when the last of very many fences wakes everybody, and no other does. */
+TEST_F_TIMEOUT(load, fences_and_pollers, PATIENCE)
+{
+	long fences = how_much("LOAD_FENCES", 200), i;
+	long pollers = how_much("LOAD_POLLERS", 20);
+	struct worker *worker = calloc(pollers, sizeof(*worker));
+	int *line = calloc(fences, sizeof(*line));
+	double start, added, signalled;
+
+	if (access(SW_SYNC_PATH, R_OK | W_OK))
+		SKIP(return, SKIP_FENCES);
+	ASSERT_EQ(0, allow_fds(fences + 100));
+	start = now_ms();
+	for (i = 0; i < fences; i++) {
+		line[i] = timeline();
+		add_fence(self->fd, i % 2 ? READ : WRITE, line[i], 1);
+	}
+	added = now_ms();
+	for (i = 0; i < pollers; i++) {
+		worker[i].call = call_poll_long;
+		worker[i].fd = self->fd;
+		worker[i].arg = POLLOUT;
+		ASSERT_EQ(0, small_worker_begin(&worker[i]));
+	}
+	ASSERT_TRUE(all_asleep(worker, pollers));
+	signalled = now_ms();
+	for (i = 0; i < fences - 1; i++)
+		advance(line[i], 1);
+	EXPECT_EQ(0, count_done(worker, pollers));
+	advance(line[fences - 1], 1);
+	ASSERT_TRUE(done_soon(worker, pollers));
+	TH_LOG("%ld fences added in %.0f ms; signalled, with %ld pollers woken, in %.0f",
+	       fences, added - start, pollers, now_ms() - signalled);
+	for (i = 0; i < pollers; i++) {
+		EXPECT_EQ(POLLOUT, worker_join(&worker[i]));
+		EXPECT_GE(3, worker[i].sleeps);
+	}
+	for (i = 0; i < fences; i++)
+		close(line[i]);
+	free(line);
+	free(worker);
+}
+
+TEST_HARNESS_MAIN
