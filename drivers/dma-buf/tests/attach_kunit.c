@@ -410,86 +410,6 @@ static void dma_buf_attach_dynamic_no_lock(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
 }
 
-struct dma_buf_attach_moves {
-	struct mock_exporter *exp;
-	struct device *dev;
-	struct mock_importer *stays;
-	struct mock_importer *goes;
-	bool done;
-	unsigned int moves;
-	int missed;
-	int failed;
-};
-
-/* Whoever stays has to be told each time. */
-static void dma_buf_attach_moves_move(struct dma_buf_attach_moves *moves)
-{
-	struct dma_buf *dmabuf = moves->exp->dmabuf;
-	unsigned int before;
-
-	dma_resv_lock(dmabuf->resv, NULL);
-	before = moves->stays->notified;
-	dma_buf_move_notify(dmabuf);
-	moves->missed += moves->stays->notified != before + 1;
-	moves->moves++;
-	dma_resv_unlock(dmabuf->resv);
-}
-
-static void dma_buf_attach_moves_come_and_go(struct dma_buf_attach_moves *moves,
-					     bool dynamic)
-{
-	struct dma_buf *dmabuf = moves->exp->dmabuf;
-	struct dma_buf_attachment *attach;
-
-	attach = dma_buf_dynamic_attach(dmabuf, moves->dev,
-					dynamic ? &moves->goes->ops : NULL,
-					moves->goes);
-	if (IS_ERR(attach))
-		moves->failed++;
-	else
-		dma_buf_detach(dmabuf, attach);
-}
-
-static void dma_buf_attach_moves_thread(void *data, unsigned int who)
-{
-	struct dma_buf_attach_moves *moves = data;
-	int i;
-
-	if (who) {
-		for (i = 0; i < 3000; i++)
-			dma_buf_attach_moves_come_and_go(moves, i % 4);
-		WRITE_ONCE(moves->done, true);
-		return;
-	}
-
-	do {
-		dma_buf_attach_moves_move(moves);
-		cond_resched();
-	} while (!READ_ONCE(moves->done));
-}
-
-/*
- * Passes when an importer that stays learns of every move, whoever else, static
- * and dynamic, comes and goes meanwhile.
- */
-static void dma_buf_attach_during_moves(struct kunit *test)
-{
-	struct dma_buf_attach_moves moves = {
-		.exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K),
-		.dev = mock_device(test, "comes-and-goes"),
-		.goes = mock_importer(test),
-	};
-
-	moves.stays = mock_attach_dynamic(test, moves.exp)->importer_priv;
-	moves.exp->quiet = true;
-	mock_together(test, 2, dma_buf_attach_moves_thread, &moves);
-	KUNIT_EXPECT_EQ(test, moves.missed, 0);
-	KUNIT_EXPECT_EQ(test, moves.failed, 0);
-	KUNIT_EXPECT_EQ(test, moves.stays->notified, moves.moves);
-	KUNIT_EXPECT_TRUE(test,
-			  list_is_singular(&moves.exp->dmabuf->attachments));
-}
-
 static struct kunit_case dma_buf_attach_cases[] = {
 	KUNIT_CASE(dma_buf_attach_fields),
 	KUNIT_CASE(dma_buf_attach_dynamic_fields),
@@ -507,7 +427,6 @@ static struct kunit_case dma_buf_attach_cases[] = {
 	KUNIT_CASE(dma_buf_attach_no_reference),
 	KUNIT_CASE(dma_buf_attach_static_no_lock),
 	KUNIT_CASE(dma_buf_attach_dynamic_no_lock),
-	KUNIT_CASE(dma_buf_attach_during_moves),
 	{}
 };
 
