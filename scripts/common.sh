@@ -13,6 +13,7 @@
 #: make mutate   break the core in 100 places, and see whether the tests notice
 #: make bench    measure every operation against the kernel as it was
 #: make check    run the static checks
+#: make series   make patches of the tree, in series/out
 #: make docs     build the documentation as HTML
 #: make clean    remove the build directory
 #:
@@ -27,6 +28,7 @@
 #:   ACCEL=kvm    use hardware virtualization (default: tcg, emulation)
 #:   T=AREA       test one area only, for example T=poll
 #:   INPUT=FILE   the picture to run with
+#:   CHECK=1      "make series" builds, boots and tests after every patch
 #:   ORIGINALITY=PROGRAM
 #:                one more static check: prints a line for each problem
 
@@ -49,7 +51,8 @@ ACCEL=${ACCEL:-tcg}
 T=${T:-}
 COVERAGE=${COVERAGE:-}
 BENCH=${BENCH:-}
-export KERNEL O STOCK DEBUG ACCEL T COVERAGE BENCH
+SERIES=${SERIES:-}	# words from scripts/series, which has made the tree
+export KERNEL O STOCK DEBUG ACCEL T COVERAGE BENCH SERIES
 
 # Where things are: the tree to build from, where it is built, what came out.
 tree=$O/tree
