@@ -14,7 +14,7 @@
 #define RW DMA_BUF_SYNC_RW
 #define END DMA_BUF_SYNC_END
 
-#define DEFAULT_MS 200
+#define DEFAULT_MS 100
 #define PATIENCE 3600	/* s; the runner's own limit is the shorter one */
 #define NEVER 10000	/* ms: whoever waits so long was forgotten */
 #define SLOT 200	/* a descriptor number that nobody else is given */
