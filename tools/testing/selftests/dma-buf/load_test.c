@@ -186,7 +186,7 @@ static bool done_soon(struct worker *worker, long count)
 TEST_F_TIMEOUT(load, fences_and_pollers, PATIENCE)
 {
 	long fences = how_much("LOAD_FENCES", 200), i;
-	long pollers = how_much("LOAD_POLLERS", 20);
+	long pollers = how_much("LOAD_POLLERS", 20), sleeps = 0;
 	struct worker *worker = calloc(pollers, sizeof(*worker));
 	int *line = calloc(fences, sizeof(*line));
 	double start, added, signalled;
@@ -208,8 +208,10 @@ TEST_F_TIMEOUT(load, fences_and_pollers, PATIENCE)
 	}
 	ASSERT_TRUE(all_asleep(worker, pollers));
 	signalled = now_ms();
-	for (i = 0; i < fences - 1; i++)
+	for (i = 0; i < fences - 1; i++) {
 		advance(line[i], 1);
+		sleep_ms(1);
+	}
 	EXPECT_EQ(0, count_done(worker, pollers));
 	advance(line[fences - 1], 1);
 	ASSERT_TRUE(done_soon(worker, pollers));
@@ -217,12 +219,16 @@ TEST_F_TIMEOUT(load, fences_and_pollers, PATIENCE)
 	       fences, added - start, pollers, now_ms() - signalled);
 	for (i = 0; i < pollers; i++) {
 		EXPECT_EQ(POLLOUT, worker_join(&worker[i]));
-		EXPECT_GE(3, worker[i].sleeps);
+		if (sleeps < worker[i].sleeps)
+			sleeps = worker[i].sleeps;
 	}
 	for (i = 0; i < fences; i++)
 		close(line[i]);
 	free(line);
 	free(worker);
+	if (differs_on_stock(POLL_WAKES_PER_FENCE, sleeps > 3))
+		return;
+	EXPECT_GE(3, sleeps);
 }
 
 TEST_HARNESS_MAIN
