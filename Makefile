@@ -2,9 +2,9 @@
 #
 # The verbs of this tree; each is a script of the same name in scripts/.
 
-export KERNEL O STOCK DEBUG ACCEL T INPUT PROFILE ORIGINALITY CHECK
+export KERNEL O STOCK DEBUG ACCEL CONFIG T INPUT PROFILE ORIGINALITY CHECK
 
-VERBS := run test tree build shell coverage mutate bench docs check series clean
+VERBS := run test pipeline tree build shell coverage mutate bench docs check series clean
 
 .PHONY: help $(VERBS)
 help:

@@ -6,6 +6,7 @@
 #
 #: make run      carry a picture through dma-bufs: picture in, pictures out
 #: make test     run the KUnit suites and the kselftests in QEMU
+#: make pipeline frames from a camera to a display, without a copy
 #: make tree     lay this tree over the base kernel
 #: make build    build the kernel, the kselftests and the initramfs
 #: make shell    boot into a shell
@@ -51,14 +52,15 @@ ACCEL=${ACCEL:-tcg}
 T=${T:-}
 COVERAGE=${COVERAGE:-}
 BENCH=${BENCH:-}
+CONFIG=${CONFIG:-}
 SERIES=${SERIES:-}	# words from scripts/series, which has made the tree
-export KERNEL O STOCK DEBUG ACCEL T COVERAGE BENCH SERIES
+export KERNEL O STOCK DEBUG ACCEL T COVERAGE BENCH CONFIG SERIES
 
 # Where things are: the tree to build from, where it is built, what came out.
 tree=$O/tree
 [ -z "$STOCK" ] || tree=$O/base
 flavour=${STOCK:+stock}
-flavour=${flavour:-ours}${DEBUG:+-debug}${COVERAGE:+-coverage}${BENCH:+-bench}
+flavour=${flavour:-ours}${CONFIG:+-$CONFIG}${DEBUG:+-debug}${COVERAGE:+-coverage}${BENCH:+-bench}
 kbuild=$O/$flavour
 # In the tree itself, so that both compile with the same paths and share ccache.
 [ -z "$BENCH" ] || kbuild=$tree/bench
@@ -69,6 +71,12 @@ results=$O/results/$flavour
 guest=tools/testing/selftests/dma-buf/qemu
 export MEMORY=1G
 [ -z "$DEBUG" ] || MEMORY=2G
+
+case $CONFIG in
+'')	;;
+rich)	export MACHINE=q35 ;;
+*)	die "CONFIG=$CONFIG: rich, or leave it out" ;;
+esac
 
 case $ACCEL in
 tcg)	;;

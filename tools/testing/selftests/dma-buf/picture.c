@@ -9,12 +9,12 @@
  * makes the consumer wait; whatever the consumer writes to OUT.ppm it has read
  * through its own mapping.  Every step is checked, and told as it happens.
  */
-#include <stdarg.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "dma_buf_story.h"
 #include "dma_buf_user.h"
 
 #define BANDS 16
@@ -34,49 +34,6 @@ struct story {
 	int socket;		/* to the other process */
 	size_t size;		/* of the buffer, in whole pages */
 };
-
-static const char *role = "picture";
-
-static void tell(const char *format, ...)
-{
-	va_list args;
-
-	printf("%s: ", role);
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	printf("\n");
-	fflush(stdout);
-}
-
-/* A step that failed is the end of this process. */
-static long step(const char *what, long ret)
-{
-	if (ret >= 0)
-		return ret;
-	tell("FAILED: %s: %s (errno %ld)", what, strerror(-ret), -ret);
-	exit(1);
-}
-
-static void check(const char *what, bool holds)
-{
-	if (holds)
-		return;
-	tell("FAILED: %s", what);
-	exit(1);
-}
-
-static void show(const char *what, char *text)
-{
-	char *line;
-
-	check(what, text);
-	tell("%s", what);
-	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
-		printf("    %s\n", line);
-	fflush(stdout);
-	free(text);
-}
 
 /* The picture file */
 
@@ -136,25 +93,6 @@ static void picture_load(struct picture *picture, const char *path)
 	close(fd);
 	check("the input file is a binary PPM with 8 bits a colour",
 	      ppm_header(picture));
-}
-
-static void write_all(int fd, const void *from, size_t size)
-{
-	size_t done;
-	ssize_t put;
-
-	for (done = 0; done < size; done += put) {
-		put = write(fd, (const char *)from + done, size - done);
-		step("write the output file", or_errno(put));
-	}
-}
-
-static unsigned char *map_or_fail(int fd, size_t size, int prot)
-{
-	void *map = mmap(NULL, size, prot, MAP_SHARED, fd, 0);
-
-	step("map the buffer", map == MAP_FAILED ? -errno : 0);
-	return map;
 }
 
 /* The producer */
@@ -379,6 +317,7 @@ int main(int argc, char **argv)
 {
 	struct story story = {};
 
+	role = "picture";
 	if (argc == 4 && !strcmp(argv[1], "heap"))
 		story.exporter = &heap_exporter;
 	else if (argc == 4 && !strcmp(argv[1], "udmabuf"))

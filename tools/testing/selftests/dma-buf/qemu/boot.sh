@@ -9,8 +9,8 @@
 # verdict; see init.c. The report is copied to standard output while the guest
 # writes it; when it died before that, the console is. Exits 0 when the guest
 # said "end" and had no problem, otherwise says why on standard error.
-# Variables: ACCEL (tcg or kvm), MEMORY, and CONSOLE (a QEMU character device,
-# to talk with the guest).
+# Variables: ACCEL (tcg or kvm), MEMORY, MACHINE (microvm or q35; the latter has a
+# display), and CONSOLE (a QEMU character device, to talk with the guest).
 set -eu
 
 kernel=$1 initramfs=$2 results=$3 seconds=$4
@@ -27,6 +27,11 @@ kvm)	machine='-accel kvm -cpu host' ;;
 *)	machine='-accel tcg,thread=multi -cpu max' ;;
 esac
 
+case ${MACHINE:-microvm} in
+q35)	machine="-M q35 $machine -device virtio-gpu-pci -device virtio-serial-pci" ;;
+*)	machine="-M microvm,acpi=off,rtc=on,pit=on,pic=on $machine -device virtio-serial-device" ;;
+esac
+
 port()
 {
 	echo "-chardev file,id=$1,path=$results/$1 -device virtserialport,chardev=$1,name=$1"
@@ -36,10 +41,10 @@ status=0
 exec 3<&0	# or a command in the background would get /dev/null
 # shellcheck disable=SC2046,SC2086 # options without blanks, meant to be split
 timeout --foreground -k 5 "$seconds" qemu-system-x86_64 \
-	-M microvm,acpi=off,rtc=on,pit=on,pic=on $machine -smp 2 -m "${MEMORY:-1G}" \
+	$machine -smp 2 -m "${MEMORY:-1G}" \
 	-nodefaults -no-user-config -display none -no-reboot \
 	-serial "${CONSOLE:-file:$results/console.log}" \
-	-device virtio-serial-device $(port report) $(port files) $(port verdict) \
+	$(port report) $(port files) $(port verdict) \
 	-kernel "$kernel" -initrd "$initramfs" \
 	-append "console=ttyS0 panic=-1 reboot=t oops=panic log_buf_len=4M $*" <&3 &
 qemu=$!

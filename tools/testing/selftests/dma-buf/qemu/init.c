@@ -2,12 +2,12 @@
 /*
  * Process 1 of the dma-buf guest.
  *
- * Does what "mode=" on the kernel command line asks for (test, run or shell),
- * looks for leaked buffers, leaked memory and complaints in the kernel log,
- * and ends the machine. The console is for people; three virtio-serial ports
- * are for the host:
+ * Does what "mode=" on the kernel command line asks for (test, run,
+ * pipeline or shell), looks for leaked buffers, leaked memory and complaints
+ * in the kernel log, and ends the machine. The console is for people; three
+ * virtio-serial ports are for the host:
  *
- *   report   the tests' results as KTAP, or the story that "run" tells
+ *   report   the tests' results as KTAP, or what the other modes tell
  *   files    what was left in /out, a cpio archive
  *   verdict  a "problem:" line for everything that went wrong outside of a
  *            test case, and "end", the very last thing
@@ -399,22 +399,37 @@ static void run_tests(void)
 		report_differences();
 }
 
-static void send_picture(char *exporter, char *to)
+static void run_one(char *const argv[])
 {
-	char *const argv[] = { TESTS "/picture", exporter, "/in/picture.ppm", to, NULL };
 	unsigned int failed;
 	int status = run_program(argv, "", &failed);
 
-	if (status < 0 || !WIFEXITED(status))
-		problem("picture %s: killed", exporter);
+	if (status < 0)
+		problem("%s: not finished after %u seconds", argv[0], test_timeout());
+	else if (!WIFEXITED(status))
+		problem("%s: killed by signal %d", argv[0], WTERMSIG(status));
 	else if (WEXITSTATUS(status))
-		problem("picture %s: exit status %d", exporter, WEXITSTATUS(status));
+		problem("%s: exit status %d", argv[0], WEXITSTATUS(status));
+}
+
+static void send_picture(char *exporter, char *to)
+{
+	char *const argv[] = { TESTS "/picture", exporter, "/in/picture.ppm", to, NULL };
+
+	run_one(argv);
 }
 
 static void run_pictures(void)
 {
 	send_picture("heap", OUT "/heap.ppm");
 	send_picture("udmabuf", OUT "/udmabuf.ppm");
+}
+
+static void run_pipeline(void)
+{
+	char *const argv[] = { TESTS "/pipeline", OUT, NULL };
+
+	run_one(argv);
 }
 
 static void run_shell(void)
@@ -626,6 +641,8 @@ int main(void)
 		run_shell();
 	else if (!strcmp(mode, "run"))
 		run_pictures();
+	else if (!strcmp(mode, "pipeline"))
+		run_pipeline();
 	else
 		run_tests();
 	check_buffers();

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Frames go from a camera to a display without being copied:
+ *
+ *	pipeline DIRECTORY [FRAMES]
+ *
+ *	system heap --fd--> vivid draws into it --fd--> vkms scans it out
+ *	                                                     |
+ *	         DIRECTORY <------ another process <--fd-- writeback
+ *
+ * The process in the middle hands on nothing but fds.  That vkms reads the very
+ * pages that vivid wrote is checked: what backs the framebuffer is asked for,
+ * exported, and has the camera buffer's inode number; and nobody has ever
+ * mapped it.  The saver sees a frame through the writeback buffer alone; the
+ * fence in there makes it wait for the composition.
+ */
+#include <signal.h>
+#include <sys/wait.h>
+#include <linux/videodev2.h>
+
+#include "dma_buf_story.h"
+#include "dma_buf_user.h"
+#include "pipeline_display.h"
+
+/* One chunk of the heap: vivid's allocator wants it in one piece. */
+#define CAMERA_SIZE (1024 * 1024)
+#define CAMERA_BUFFERS 4
+#define SCREEN_BUFFERS 2
+#define SHOW_AT 50
+
+/* Controls that vivid numbers by itself: the pattern, and how it moves. */
+#define VIVID_TEST_PATTERN 0x00f0f000
+#define VIVID_HOR_MOVEMENT 0x00f0f002
+#define PATTERN_FULL_COLOUR_BARS 1
+#define MOVE_LEFT 1
+
+/* What the pipeline tells the saver of a frame, and gets back when it is saved. */
+struct frame {
+	__u32 number, sequence, screen;
+	double taken, flipped, waited, saved;	/* milliseconds */
+};
+
+struct pipeline {
+	const char *directory;
+	unsigned int frames;
+	int camera;
+	struct display display;
+	struct buffer source[CAMERA_BUFFERS];	/* vivid writes, vkms reads */
+	struct buffer screen[SCREEN_BUFFERS];	/* vkms writes, the saver reads */
+	int socket;
+	pid_t saver;
+	struct frame *log;
+};
+
+/* The camera */
+
+static bool is_camera(int fd)
+{
+	struct v4l2_capability cap = {};
+
+	return !sys_ioctl(fd, VIDIOC_QUERYCAP, &cap) &&
+	       !strcmp((char *)cap.driver, "vivid") &&
+	       cap.device_caps & V4L2_CAP_VIDEO_CAPTURE;
+}
+
+static int camera_open(void)
+{
+	char path[32];
+	int i, fd;
+
+	for (i = 0; i < 64; i++) {
+		snprintf(path, sizeof(path), "/dev/video%d", i);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd >= 0 && is_camera(fd))
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
+	return -ENODEV;
+}
+
+static void camera_control(int fd, __u32 id, __s32 value)
+{
+	struct v4l2_control control = { .id = id, .value = value };
+
+	step("set a control of the camera", sys_ioctl(fd, VIDIOC_S_CTRL, &control));
+}
+
+static void camera_set_up(int fd)
+{
+	struct v4l2_format format = {
+		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
+		.fmt.pix = {
+			.width = WIDTH,
+			.height = HEIGHT,
+			.pixelformat = V4L2_PIX_FMT_XBGR32,
+			.field = V4L2_FIELD_NONE,
+		},
+	};
+	struct v4l2_requestbuffers request = {
+		.count = CAMERA_BUFFERS,
+		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
+		.memory = V4L2_MEMORY_DMABUF,
+	};
+
+	step("set the camera's format", sys_ioctl(fd, VIDIOC_S_FMT, &format));
+	check("the camera takes the size and format of the display",
+	      format.fmt.pix.width == WIDTH && format.fmt.pix.height == HEIGHT &&
+	      format.fmt.pix.bytesperline == PITCH &&
+	      format.fmt.pix.pixelformat == V4L2_PIX_FMT_XBGR32);
+	camera_control(fd, VIVID_TEST_PATTERN, PATTERN_FULL_COLOUR_BARS);
+	camera_control(fd, VIVID_HOR_MOVEMENT, MOVE_LEFT);
+	step("ask the camera to import buffers",
+	     sys_ioctl(fd, VIDIOC_REQBUFS, &request));
+	check("the camera wants as many buffers as there are",
+	      request.count == CAMERA_BUFFERS);
+}
+
+static void camera_queue(struct pipeline *pipe, __u32 index)
+{
+	struct v4l2_buffer arg = {
+		.index = index,
+		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
+		.memory = V4L2_MEMORY_DMABUF,
+		.m.fd = pipe->source[index].fd,
+		.length = CAMERA_SIZE,
+	};
+
+	step("queue a buffer to the camera", sys_ioctl(pipe->camera, VIDIOC_QBUF, &arg));
+}
+
+static __u32 camera_dequeue(struct pipeline *pipe, struct frame *frame)
+{
+	struct v4l2_buffer arg = {
+		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
+		.memory = V4L2_MEMORY_DMABUF,
+	};
+
+	wait_for("the camera has a frame in time", pipe->camera, POLLIN);
+	step("dequeue a frame", sys_ioctl(pipe->camera, VIDIOC_DQBUF, &arg));
+	check("the frame has no error", !(arg.flags & V4L2_BUF_FLAG_ERROR));
+	frame->sequence = arg.sequence;
+	frame->taken = now_ms();
+	return arg.index;
+}
+
+static void camera_stream(struct pipeline *pipe, unsigned long request)
+{
+	int type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+
+	step("start or stop the camera", sys_ioctl(pipe->camera, request, &type));
+}
+
+/* The saver */
+
+static void saver_write(struct pipeline *pipe, __u32 number, const unsigned char *map)
+{
+	static unsigned char pixels[WIDTH * HEIGHT * 3];
+	unsigned char *to = pixels;
+	char path[256];
+	int fd, i;
+
+	for (i = 0; i < WIDTH * HEIGHT; i++, map += 4) {
+		*to++ = map[2];
+		*to++ = map[1];
+		*to++ = map[0];
+	}
+	snprintf(path, sizeof(path), "%s/frame-%03u.ppm", pipe->directory, number);
+	fd = step("create a file", or_errno(open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644)));
+	dprintf(fd, "P6\n%d %d\n255\n", WIDTH, HEIGHT);
+	write_all(fd, pixels, sizeof(pixels));
+	step("close the file", or_errno(close(fd)));
+}
+
+static void saver_run(struct pipeline *pipe)
+{
+	const unsigned char *map[SCREEN_BUFFERS];
+	int fd[SCREEN_BUFFERS], i;
+	struct frame frame;
+	double start;
+
+	for (i = 0; i < SCREEN_BUFFERS; i++) {
+		fd[i] = step("receive a buffer", sys_receive_fd(pipe->socket));
+		map[i] = map_or_fail(fd[i], PITCH * HEIGHT, PROT_READ);
+	}
+	while (read(pipe->socket, &frame, sizeof(frame)) == sizeof(frame)) {
+		start = now_ms();
+		step("start CPU access",
+		     sys_sync_cpu(fd[frame.screen], DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ));
+		frame.waited = now_ms() - start;
+		saver_write(pipe, frame.number, map[frame.screen]);
+		step("end CPU access",
+		     sys_sync_cpu(fd[frame.screen], DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ));
+		frame.saved = now_ms();
+		check("hand a buffer back",
+		      write(pipe->socket, &frame, sizeof(frame)) == sizeof(frame));
+	}
+}
+
+static void saver_start(struct pipeline *pipe)
+{
+	int pair[2];
+
+	step("make a pair of sockets",
+	     or_errno(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)));
+	pipe->saver = step("fork", or_errno(fork()));
+	pipe->socket = pair[!pipe->saver];
+	close(pair[!!pipe->saver]);
+	if (!pipe->saver) {
+		role = "saver";
+		saver_run(pipe);
+		exit(0);
+	}
+}
+
+/* What to look at in the middle of it */
+
+static int count_mappings(pid_t pid, const char *name)
+{
+	char path[32], *text, *at;
+	int count = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	text = text_of(path, 65536);
+	check("maps can be read", text && *text);
+	for (at = text; (at = strstr(at, name)); at++)
+		count++;
+	free(text);
+	return count;
+}
+
+/* The part of bufinfo about the named buffer lists the camera and the display. */
+static bool both_attached(const char *bufinfo, const char *name)
+{
+	const char *block = strstr(bufinfo, name);
+	const char *end = block ? strstr(block, "\nTotal ") : NULL;
+	const char *camera = block ? strstr(block, "\tvivid.") : NULL;
+	const char *display = block ? strstr(block, "\tvkms\n") : NULL;
+
+	return end && camera && display && camera < end && display < end &&
+	       !strncmp(end, "\nTotal 2 devices attached\n", 26);
+}
+
+static void check_attached(void)
+{
+	char *text = text_of(BUFINFO_PATH, 4096), name[32];
+	int i;
+
+	check("bufinfo can be read", text);
+	for (i = 0; i < CAMERA_BUFFERS; i++) {
+		snprintf(name, sizeof(name), "\tcamera-%d\n", i);
+		check("bufinfo has both devices at each camera buffer",
+		      both_attached(text, name));
+	}
+	show("debugfs dma_buf/bufinfo says", text);
+}
+
+static void check_nothing_copied(struct pipeline *pipe)
+{
+	int mapped = count_mappings(getpid(), "/dmabuf:") +
+		     count_mappings(pipe->saver, "/dmabuf:camera");
+	int screens = count_mappings(pipe->saver, "/dmabuf:screen");
+	int i, same = 0;
+
+	for (i = 0; i < CAMERA_BUFFERS; i++)
+		same += display_backing(&pipe->display, pipe->source[i].fb) ==
+			inode_of(pipe->source[i].fd);
+	check("what the display reads is what the camera wrote", same == CAMERA_BUFFERS);
+	check("no process has mapped a camera buffer", !mapped);
+	check("the saver has mapped the writeback buffers", screens == SCREEN_BUFFERS);
+	tell("buffers: %d from the camera to the display, %d from the display to the saver",
+	     CAMERA_BUFFERS, SCREEN_BUFFERS);
+	tell("%d of %d framebuffers are the camera's own dma-bufs, by inode number",
+	     same, CAMERA_BUFFERS);
+	tell("copies between capture and scanout: %d (mappings of these buffers: %d)",
+	     CAMERA_BUFFERS - same, mapped);
+}
+
+/* All of it */
+
+static void make_buffers(struct pipeline *pipe)
+{
+	int heap = step("open the system heap", heap_open());
+	char name[32];
+	int i;
+
+	for (i = 0; i < CAMERA_BUFFERS; i++) {
+		pipe->source[i].fd = step("allocate a camera buffer",
+					  heap_alloc(heap, CAMERA_SIZE, true));
+		snprintf(name, sizeof(name), "camera-%d", i);
+		step("name it", sys_set_name(pipe->source[i].fd, name));
+		pipe->source[i].fb = display_import(&pipe->display, pipe->source[i].fd);
+	}
+	for (i = 0; i < SCREEN_BUFFERS; i++) {
+		pipe->screen[i].fd = display_allocate(&pipe->display);
+		snprintf(name, sizeof(name), "screen-%d", i);
+		step("name it", sys_set_name(pipe->screen[i].fd, name));
+		pipe->screen[i].fb = display_import(&pipe->display, pipe->screen[i].fd);
+	}
+	close(heap);
+}
+
+static void send_screens(struct pipeline *pipe)
+{
+	int i;
+
+	for (i = 0; i < SCREEN_BUFFERS; i++)
+		step("send a buffer", sys_send_fd(pipe->socket, pipe->screen[i].fd));
+}
+
+/* The saver has the frame as soon as the display has a fence for it. */
+static void show_frame(struct pipeline *pipe, struct frame *frame, struct buffer *source)
+{
+	struct buffer *screen = &pipe->screen[frame->screen];
+	int fence = display_flip(&pipe->display, source, screen, !frame->number);
+
+	step("put the display's fence on the buffer",
+	     sys_import_fence(screen->fd, DMA_BUF_SYNC_WRITE, fence));
+	close(fence);
+	check("tell the saver",
+	      write(pipe->socket, frame, sizeof(*frame)) == sizeof(*frame));
+	display_flipped(&pipe->display);
+	frame->flipped = now_ms();
+}
+
+/* The frame is saved, and the display has done with the writeback buffer. */
+static void finish_frame(struct pipeline *pipe, struct frame *frame)
+{
+	struct frame answer;
+
+	wait_for("the saver saves in time", pipe->socket, POLLIN);
+	check("the saver has saved the frame",
+	      read(pipe->socket, &answer, sizeof(answer)) == sizeof(answer) &&
+	      answer.number == frame->number);
+	frame->waited = answer.waited;
+	frame->saved = answer.saved;
+	display_settle(&pipe->display, &pipe->screen[frame->screen]);
+}
+
+static void stream(struct pipeline *pipe)
+{
+	__u32 index, before = 0, i;
+	struct frame *frame;
+
+	for (i = 0; i < CAMERA_BUFFERS; i++)
+		camera_queue(pipe, i);
+	camera_stream(pipe, VIDIOC_STREAMON);
+	for (i = 0; i < pipe->frames; i++, before = index) {
+		frame = &pipe->log[i];
+		frame->number = i;
+		frame->screen = i % SCREEN_BUFFERS;
+		index = camera_dequeue(pipe, frame);
+		show_frame(pipe, frame, &pipe->source[index]);
+		finish_frame(pipe, frame);
+		if (i)		/* what was shown before is the camera's again */
+			camera_queue(pipe, before);
+		if (i == SHOW_AT || (i < SHOW_AT && i + 1 == pipe->frames)) {
+			tell("frame %u:", i);
+			check_attached();
+			check_nothing_copied(pipe);
+		}
+	}
+	camera_stream(pipe, VIDIOC_STREAMOFF);
+}
+
+static void tell_times(struct pipeline *pipe)
+{
+	double flip = 0, wait = 0, save = 0, longest = 0;
+	struct frame *frame, *end = pipe->log + pipe->frames;
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/frames.txt", pipe->directory);
+	f = fopen(path, "we");
+	check("frames.txt can be written", f);
+	fprintf(f, "# number sequence; milliseconds: taken flipped fence-waited saved\n");
+	for (frame = pipe->log; frame < end; frame++) {
+		flip += frame->flipped - frame->taken;
+		wait += frame->waited;
+		save += frame->saved - frame->taken;
+		if (frame->saved - frame->taken > longest)
+			longest = frame->saved - frame->taken;
+		fprintf(f, "%u %u %.3f %.3f %.3f %.3f\n", frame->number, frame->sequence,
+			frame->taken, frame->flipped, frame->waited, frame->saved);
+	}
+	check("frames.txt is written", !fclose(f));
+	tell("%u frames in %.0f ms, %u lost by the camera", pipe->frames,
+	     end[-1].saved - pipe->log[0].taken,
+	     end[-1].sequence - pipe->log[0].sequence + 1 - pipe->frames);
+	tell("a frame is shown after %.1f ms on average, saved after %.1f ms, at most %.1f",
+	     flip / pipe->frames, save / pipe->frames, longest);
+	tell("the saver waits for a frame's fence for %.1f ms on average",
+	     wait / pipe->frames);
+}
+
+/* Closing the devices is all the cleaning up that programs usually do. */
+static void finish(struct pipeline *pipe)
+{
+	int status, i;
+
+	shutdown(pipe->socket, SHUT_WR);
+	step("wait for the saver", or_errno(waitpid(pipe->saver, &status, 0)));
+	check("the saver ended well", WIFEXITED(status) && !WEXITSTATUS(status));
+	close(pipe->socket);
+	display_off(&pipe->display);
+	close(pipe->display.fd);
+	close(pipe->camera);
+	for (i = 0; i < CAMERA_BUFFERS; i++)
+		close(pipe->source[i].fd);
+	for (i = 0; i < SCREEN_BUFFERS; i++)
+		close(pipe->screen[i].fd);
+}
+
+int main(int argc, char **argv)
+{
+	struct pipeline pipe = { .frames = 100 };
+	long before;
+
+	if (argc == 3)
+		pipe.frames = atoi(argv[2]);
+	if (argc < 2 || argc > 3 || pipe.frames < 1 || pipe.frames > 999) {
+		fprintf(stderr, "usage: pipeline DIRECTORY [FRAMES]\n");
+		return 1;
+	}
+	role = "pipeline";
+	signal(SIGPIPE, SIG_IGN);
+	pipe.directory = argv[1];
+	pipe.log = calloc(pipe.frames, sizeof(*pipe.log));
+	check("allocate memory", pipe.log);
+	before = step("read " BUFINFO_PATH, sys_objects());
+	/* Forked here, the saver has no buffer but those that it is sent. */
+	saver_start(&pipe);
+	display_set_up(&pipe.display);
+	pipe.camera = step("open the camera", camera_open());
+	camera_set_up(pipe.camera);
+	make_buffers(&pipe);
+	send_screens(&pipe);
+	stream(&pipe);
+	finish(&pipe);
+	tell_times(&pipe);
+	check("every buffer is gone again", objects_settle(before));
+	tell("all is closed, %ld buffers are alive as before", before);
+	free(pipe.log);
+	return 0;
+}
