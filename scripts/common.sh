@@ -27,6 +27,7 @@
 #:   PROFILE=ROW  "make bench" tells what one row of its table spends where
 #:   DEBUG=1      KASAN, lockdep, kmemleak and others
 #:   ACCEL=kvm    use hardware virtualization (default: tcg, emulation)
+#:   CONFIG=rich  test with the drivers and programs of others, next to the base
 #:   T=AREA       test one area only, for example T=poll
 #:   INPUT=FILE   the picture to run with
 #:   CHECK=1      "make series" builds, boots and tests after every patch

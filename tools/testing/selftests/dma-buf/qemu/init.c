@@ -2,7 +2,7 @@
 /*
  * Process 1 of the dma-buf guest.
  *
- * Does what "mode=" on the kernel command line asks for (test, run,
+ * Does what "mode=" on the kernel command line asks for (test, rich, run,
  * pipeline or shell), looks for leaked buffers, leaked memory and complaints
  * in the kernel log, and ends the machine. The console is for people; three
  * virtio-serial ports are for the host:
@@ -432,6 +432,13 @@ static void run_pipeline(void)
 	run_one(argv);
 }
 
+static void run_rich(void)
+{
+	char *const argv[] = { "/bin/busybox", "sh", "/rich.sh", NULL };
+
+	run_one(argv);
+}
+
 static void run_shell(void)
 {
 	static const char script[] =
@@ -643,6 +650,8 @@ int main(void)
 		run_pictures();
 	else if (!strcmp(mode, "pipeline"))
 		run_pipeline();
+	else if (!strcmp(mode, "rich"))
+		run_rich();
 	else
 		run_tests();
 	check_buffers();
