@@ -4,7 +4,7 @@
 
 export KERNEL O STOCK DEBUG ACCEL CONFIG T INPUT PROFILE ORIGINALITY CHECK
 
-VERBS := run test pipeline tree build shell coverage mutate bench docs check series clean
+VERBS := run test pipeline drivers tree build shell coverage mutate bench docs check series clean
 
 .PHONY: help $(VERBS)
 help:

@@ -7,6 +7,7 @@
 #: make run      carry a picture through dma-bufs: picture in, pictures out
 #: make test     run the KUnit suites and the kselftests in QEMU
 #: make pipeline frames from a camera to a display, without a copy
+#: make drivers  compile everybody else's code against these headers
 #: make tree     lay this tree over the base kernel
 #: make build    build the kernel, the kselftests and the initramfs
 #: make shell    boot into a shell
