@@ -7,7 +7,7 @@
 #   === begin NAME
 #   === end NAME STATUS
 #
-# and read by scripts/rich-table.
+# so that a boot of another kernel can be compared line by line.
 
 export PATH=/usr/bin:/bin HOME=/tmp
 export GST_REGISTRY=/tmp/registry GST_REGISTRY_FORK=no GST_DEBUG_NO_COLOR=1
