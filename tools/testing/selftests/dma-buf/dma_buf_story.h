@@ -14,7 +14,8 @@
 /* Who speaks. */
 static const char *role = "story";
 
-static inline __printf(1, 2) void tell(const char *format, ...)
+__printf(1, 2)
+static inline void tell(const char *format, ...)
 {
 	va_list args;
 
