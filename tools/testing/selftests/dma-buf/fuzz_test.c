@@ -1,0 +1,510 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Programs that nobody would write: those in corpus.txt, each of which reaches
+ * something that the others do not, and random ones made from them.
+ *
+ * Where the kernel tells which of its code ran (CONFIG_KCOV), programs that reach
+ * more are kept and changed further.  Variables:
+ *
+ *   FUZZ_CALLS=N  about how many calls to make
+ *   FUZZ_SEED=N   which ones; what the kernel's timing decides is not repeated
+ *   FUZZ_KEEP=F   write what was kept, without what is of no use, to the file F
+ */
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "fuzz_calls.h"
+
+#define CORPUS "corpus.txt"
+#define KCOV "/sys/kernel/debug/kcov"
+#define KCOV_INIT_TRACE	_IOR('c', 1, unsigned long)
+#define KCOV_ENABLE	_IO('c', 100)
+#define KCOV_TRACE_PC	0
+#define KCOV_WORDS	(64 << 10)
+
+#define DEFAULT_CALLS 20000
+#define PLACES_MAX 4096		/* basic blocks that are told apart */
+#define KEPT_MAX 1024		/* programs */
+#define STUCK 30		/* s that a program may take at most */
+#define PATIENCE 14400		/* s; the runner's own limit is the shorter one */
+
+struct kept {
+	struct program program;
+	unsigned char reaches[PLACES_MAX / 8];
+};
+
+/* Shared with the parent, who tells what the last program was. */
+struct fuzzer {
+	struct program now;
+	unsigned long calls, programs;
+	unsigned int places, kept_count;
+	unsigned long place[PLACES_MAX];
+	struct kept kept[KEPT_MAX];
+	const char *wrong;
+	int answer;
+	bool complained, guided;
+};
+
+static unsigned long *trace;	/* the kernel's, or NULL */
+static struct scene scene;
+static __u64 dice;
+static int taint_fd = -1;
+
+static __u64 roll(__u64 sides)
+{
+	dice ^= dice << 13;
+	dice ^= dice >> 7;
+	dice ^= dice << 17;
+	return dice % sides;
+}
+
+static void trace_open(void)
+{
+	int fd = open(KCOV, O_RDWR | O_CLOEXEC);
+	void *map;
+
+	if (fd < 0 || ioctl(fd, KCOV_INIT_TRACE, KCOV_WORDS))
+		return;
+	map = mmap(NULL, KCOV_WORDS * sizeof(long), PROT_READ | PROT_WRITE,
+		   MAP_SHARED, fd, 0);
+	if (map != MAP_FAILED && !ioctl(fd, KCOV_ENABLE, KCOV_TRACE_PC))
+		trace = map;
+}
+
+/* The number of @pc, a new one if it was never seen; PLACES_MAX if there is none. */
+static unsigned int place_of(struct fuzzer *fuzzer, unsigned long pc)
+{
+	static unsigned short table[4 * PLACES_MAX];
+	unsigned int at = pc * 2654435761UL % ARRAY_SIZE(table);
+
+	for (; table[at]; at = (at + 1) % ARRAY_SIZE(table))
+		if (fuzzer->place[table[at] - 1] == pc)
+			return table[at] - 1;
+	if (fuzzer->places == PLACES_MAX)
+		return PLACES_MAX;
+	fuzzer->place[fuzzer->places++] = pc;
+	table[at] = fuzzer->places;
+	return fuzzer->places - 1;
+}
+
+/* Note what the last program reached; true if that includes something new. */
+static bool look_at_trace(struct fuzzer *fuzzer, unsigned char *reaches)
+{
+	unsigned int before = fuzzer->places, place;
+	unsigned long i, count;
+
+	memset(reaches, 0, PLACES_MAX / 8);
+	if (!trace)
+		return false;
+	count = __atomic_load_n(&trace[0], __ATOMIC_RELAXED);
+	for (i = 1; i <= count; i++) {
+		place = place_of(fuzzer, trace[i]);
+		if (place < PLACES_MAX)
+			reaches[place / 8] |= 1 << place % 8;
+	}
+	return fuzzer->places > before;
+}
+
+/* Has the kernel complained of something since this was asked first? */
+static bool has_complained(void)
+{
+	static char first[32];
+	char now[32] = "";
+
+	if (taint_fd < 0)
+		taint_fd = open("/proc/sys/kernel/tainted", O_RDONLY | O_CLOEXEC);
+	if (pread(taint_fd, now, sizeof(now) - 1, 0) <= 0)
+		return false;
+	if (!*first)
+		memcpy(first, now, sizeof(first));
+	return strcmp(first, now);
+}
+
+/* Run a program; false when something is wrong, which ends it all. */
+static bool try_program(struct fuzzer *fuzzer, const struct program *program,
+			unsigned char *reaches, bool *new)
+{
+	fuzzer->now = *program;
+	if (trace)
+		__atomic_store_n(&trace[0], 0, __ATOMIC_RELAXED);
+	fuzzer->wrong = program_run(&scene, program, &fuzzer->answer);
+	*new = look_at_trace(fuzzer, reaches);
+	fuzzer->complained = has_complained();
+	fuzzer->calls += program->calls;
+	fuzzer->programs++;
+	return !fuzzer->wrong && !fuzzer->complained;
+}
+
+/* Making programs */
+
+static __u64 random_number(void)
+{
+	static const __u64 odd[] = {
+		31, 32, 33, 63, 64, 127, 255, 256, 4095, 4096, 4097, 65535,
+		1U << 20, 1U << 31, ~0U, 1ULL << 32, 1ULL << 51, 1ULL << 52,
+		1ULL << 63, ~0ULL - 4095, ~0ULL - 1, ~0ULL,
+	};
+
+	switch (roll(8)) {
+	case 0:
+		return odd[roll(ARRAY_SIZE(odd))];
+	case 1:
+		return roll(64);
+	default:
+		return roll(8);
+	}
+}
+
+/* Mostly the first places, so that calls are about the same things. */
+static __u64 random_arg(char letter)
+{
+	if (letter == 'n')
+		return random_number();
+	return roll(places_of(letter) > 2 && roll(4) ? 2 : places_of(letter));
+}
+
+static struct call random_call(void)
+{
+	struct call call = { .kind = roll(ARRAY_SIZE(call_kinds)) };
+	const char *args = call_kinds[call.kind].args;
+	unsigned int i;
+
+	for (i = 0; args[i]; i++)
+		call.arg[i] = random_arg(args[i]);
+	return call;
+}
+
+static struct program random_program(void)
+{
+	struct program program = { .calls = 2 + roll(PROGRAM_CALLS - 2) };
+	unsigned int i;
+
+	for (i = 0; i < program.calls; i++)
+		program.call[i] = random_call();
+	/* Without a buffer there is little to reach. */
+	program.call[0].kind = roll(3);
+	program.call[0].arg[0] = 0;
+	return program;
+}
+
+static void remove_call(struct program *program, unsigned int at)
+{
+	program->calls--;
+	memmove(&program->call[at], &program->call[at + 1],
+		(program->calls - at) * sizeof(struct call));
+}
+
+static void insert_call(struct program *program, unsigned int at, struct call call)
+{
+	if (program->calls == PROGRAM_CALLS)
+		remove_call(program, roll(PROGRAM_CALLS));
+	at = at > program->calls ? program->calls : at;
+	memmove(&program->call[at + 1], &program->call[at],
+		(program->calls - at) * sizeof(struct call));
+	program->call[at] = call;
+	program->calls++;
+}
+
+static void change_arg(struct call *call)
+{
+	const char *args = call_kinds[call->kind].args;
+	unsigned int which = roll(strlen(args));
+
+	if (roll(2))
+		call->arg[which] = random_arg(args[which]);
+	else
+		call->arg[which] = fit_arg(args[which],
+					   call->arg[which] ^ 1ULL << roll(64));
+}
+
+static void mutate(struct program *program, const struct program *other)
+{
+	unsigned int at = roll(program->calls);
+
+	switch (roll(6)) {
+	case 0:
+		if (program->calls > 1)
+			remove_call(program, at);
+		break;
+	case 1:
+		insert_call(program, at, program->call[roll(program->calls)]);
+		break;
+	case 2:
+		insert_call(program, at, other->call[roll(other->calls)]);
+		break;
+	case 3:
+		change_arg(&program->call[at]);
+		break;
+	default:
+		insert_call(program, at + 1, random_call());
+	}
+}
+
+static struct program next_program(struct fuzzer *fuzzer)
+{
+	const struct program *other;
+	struct program program;
+	unsigned int changes;
+
+	if (!fuzzer->kept_count || !roll(8))
+		return random_program();
+	program = fuzzer->kept[roll(fuzzer->kept_count)].program;
+	other = &fuzzer->kept[roll(fuzzer->kept_count)].program;
+	for (changes = 1 + roll(6); changes; changes--)
+		mutate(&program, other);
+	return program;
+}
+
+/* Does @program reach all that @kept does and @before did not? */
+static bool reaches_still(struct fuzzer *fuzzer, const struct program *program,
+			  const unsigned char *wanted, unsigned int before)
+{
+	unsigned char reaches[PLACES_MAX / 8];
+	unsigned int place;
+	bool new;
+
+	if (!try_program(fuzzer, program, reaches, &new))
+		return false;
+	for (place = before; place < fuzzer->places; place++)
+		if (wanted[place / 8] & ~reaches[place / 8] & 1 << place % 8)
+			return false;
+	return true;
+}
+
+/* Keep a program that reached something new, without the calls it can spare. */
+static void keep_program(struct fuzzer *fuzzer, const struct program *program,
+			 const unsigned char *reaches, unsigned int before)
+{
+	struct kept *kept = &fuzzer->kept[fuzzer->kept_count];
+	struct program less;
+	unsigned int at;
+	bool new;
+
+	if (fuzzer->kept_count == KEPT_MAX)
+		return;
+	kept->program = *program;
+	for (at = program->calls; at-- && kept->program.calls > 1;) {
+		less = kept->program;
+		remove_call(&less, at);
+		if (reaches_still(fuzzer, &less, reaches, before))
+			kept->program = less;
+		if (fuzzer->wrong || fuzzer->complained)
+			return;
+	}
+	try_program(fuzzer, &kept->program, kept->reaches, &new);
+	fuzzer->kept_count++;
+}
+
+static bool read_corpus(struct fuzzer *fuzzer, char *bad, size_t size)
+{
+	FILE *in = fopen(CORPUS, "re");
+	unsigned char reaches[PLACES_MAX / 8];
+	struct program program;
+	bool good = in, new;
+
+	*bad = '\0';
+	while (good && program_read(in, &program, bad, size)) {
+		good = try_program(fuzzer, &program, reaches, &new);
+		if (fuzzer->kept_count == KEPT_MAX)
+			continue;
+		fuzzer->kept[fuzzer->kept_count].program = program;
+		memcpy(fuzzer->kept[fuzzer->kept_count].reaches, reaches,
+		       sizeof(reaches));
+		fuzzer->kept_count++;
+	}
+	if (in)
+		fclose(in);
+	return good && !*bad;
+}
+
+/* How many of the places in @left does a program reach? */
+static unsigned int count_reached(const struct kept *kept, const unsigned char *left)
+{
+	unsigned int i, count = 0;
+
+	for (i = 0; i < PLACES_MAX / 8; i++)
+		count += __builtin_popcount(kept->reaches[i] & left[i]);
+	return count;
+}
+
+/* Write down as few programs as reach all that was reached. */
+static bool write_corpus(struct fuzzer *fuzzer, const char *path)
+{
+	FILE *out = fopen(path, "we");
+	unsigned char left[PLACES_MAX / 8];
+	unsigned int i, best, count, most;
+
+	if (!out)
+		return false;
+	fputs(CORPUS_HEADER, out);
+	memset(left, 0xff, sizeof(left));
+	do {
+		for (best = 0, most = 0, i = 0; i < fuzzer->kept_count; i++) {
+			count = count_reached(&fuzzer->kept[i], left);
+			if (count > most) {
+				most = count;
+				best = i;
+			}
+		}
+		if (!most)
+			break;
+		fputc('\n', out);
+		program_print(out, "", &fuzzer->kept[best].program);
+		for (i = 0; i < sizeof(left); i++)
+			left[i] &= ~fuzzer->kept[best].reaches[i];
+	} while (most);
+	return !fclose(out);
+}
+
+/* What the child does: the corpus first, then more until @calls were made. */
+static int fuzz(struct fuzzer *fuzzer, unsigned long calls)
+{
+	unsigned char reaches[PLACES_MAX / 8];
+	unsigned int before, corpus;
+	struct program program;
+	char bad[256];
+	bool new;
+
+	has_complained();
+	trace_open();
+	fuzzer->guided = trace;
+	if (!scene_open(&scene) || !read_corpus(fuzzer, bad, sizeof(bad)))
+		return KSFT_FAIL;
+	corpus = fuzzer->places;
+	while (fuzzer->calls < calls) {
+		before = fuzzer->places;
+		program = next_program(fuzzer);
+		if (!try_program(fuzzer, &program, reaches, &new))
+			return KSFT_FAIL;
+		if (new)
+			keep_program(fuzzer, &program, reaches, before);
+	}
+	printf("# %u places by the corpus, %u in the end\n", corpus, fuzzer->places);
+	fflush(stdout);
+	scene_close(&scene);
+	if (getenv("FUZZ_KEEP") && !write_corpus(fuzzer, getenv("FUZZ_KEEP")))
+		return KSFT_FAIL;
+	return KSFT_PASS;
+}
+
+#define TELL 20000		/* ms between two lines that say how far it is */
+
+/* Wait for the child, unless a program of its takes too long. */
+static int watch(struct fuzzer *fuzzer, pid_t child)
+{
+	double since = now_ms(), told = since;
+	unsigned long programs = 0;
+	int status;
+
+	while (waitpid(child, &status, WNOHANG) != child) {
+		if (fuzzer->programs != programs) {
+			programs = fuzzer->programs;
+			since = now_ms();
+		}
+		if (now_ms() - since > STUCK * 1000) {
+			fuzzer->wrong = "a call that did not return";
+			kill(child, SIGKILL);
+		}
+		if (now_ms() - told > TELL) {
+			told = now_ms();
+			printf("# %lu calls, %u places\n", fuzzer->calls,
+			       fuzzer->places);
+			fflush(stdout);
+		}
+		sleep_ms(20);
+	}
+	return status;
+}
+
+/* For the report and for the console: whoever reads either can run it again. */
+static void tell_program(struct fuzzer *fuzzer)
+{
+	FILE *log = fopen("/dev/kmsg", "we");
+
+	printf("# the last program was:\n");
+	program_print(stdout, "#   ", &fuzzer->now);
+	fflush(stdout);
+	if (!log)
+		return;
+	setlinebuf(log);
+	program_print(log, "fuzz: ", &fuzzer->now);
+	fclose(log);
+}
+
+FIXTURE(fuzz)
+{
+	struct fuzzer *fuzzer;
+	long objects;
+};
+
+FIXTURE_SETUP(fuzz)
+{
+	if (!scene_open(&scene))
+		SKIP(return, "needs %s, %s and %s", heap_exporter.config,
+		     udmabuf_exporter.config, vgem_exporter.config);
+	scene_close(&scene);
+	if (access(SW_SYNC_PATH, R_OK | W_OK))
+		SKIP(return, SKIP_FENCES);
+	self->objects = sys_objects();
+	self->fuzzer = mmap(NULL, sizeof(struct fuzzer), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->fuzzer);
+}
+
+FIXTURE_TEARDOWN(fuzz)
+{
+	if (self->objects >= 0)
+		EXPECT_TRUE(objects_settle(self->objects));
+}
+
+/* Passes when the corpus is what its own programs look like. */
+TEST_F(fuzz, corpus)
+{
+	char *text = text_of(CORPUS, 65536), *again = NULL, bad[256] = "";
+	FILE *in = fopen(CORPUS, "re"), *out;
+	struct program program;
+	size_t size;
+
+	ASSERT_NE(NULL, in);
+	ASSERT_NE(NULL, text);
+	out = open_memstream(&again, &size);
+	fputs(CORPUS_HEADER, out);
+	while (program_read(in, &program, bad, sizeof(bad))) {
+		fputc('\n', out);
+		program_print(out, "", &program);
+	}
+	fclose(out);
+	fclose(in);
+	EXPECT_STREQ("", bad);
+	EXPECT_STREQ(again, text);
+	free(again);
+	free(text);
+}
+
+/* Passes when nothing comes of it but what the calls may answer. */
+TEST_F_TIMEOUT(fuzz, calls, PATIENCE)
+{
+	unsigned long calls = how_much("FUZZ_CALLS", DEFAULT_CALLS);
+	struct fuzzer *fuzzer = self->fuzzer;
+	int status;
+	pid_t child;
+
+	dice = how_much("FUZZ_SEED", 1) * 0x9e3779b97f4a7c15ULL;
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child)
+		_exit(fuzz(fuzzer, calls));
+	status = watch(fuzzer, child);
+	TH_LOG("%lu calls in %lu programs, %u kept, %u places reached, %s",
+	       fuzzer->calls, fuzzer->programs, fuzzer->kept_count,
+	       fuzzer->places, fuzzer->guided ? "guided by them" : "blindly");
+	EXPECT_EQ(NULL, fuzzer->wrong)
+		TH_LOG("%s: %s", fuzzer->wrong, strerror(-fuzzer->answer));
+	EXPECT_FALSE(fuzzer->complained)
+		TH_LOG("the kernel complained");
+	EXPECT_EQ(W_EXITCODE(KSFT_PASS, 0), status)
+		tell_program(fuzzer);
+	EXPECT_LE(calls, fuzzer->calls);
+}
+
+TEST_HARNESS_MAIN
