@@ -18,40 +18,11 @@
 /* Room for 10,000 buffers */
 #define DMA_BUF_BUFINFO_MAX	SZ_2M
 
-static void dma_buf_bufinfo_buffer_end(void *buf)
-{
-	kvfree(buf);
-}
-
-static char *dma_buf_bufinfo_buffer(struct kunit *test)
-{
-	char *buf = kvzalloc(DMA_BUF_BUFINFO_MAX, GFP_KERNEL);
-	int ret;
-
-	KUNIT_ASSERT_NOT_NULL(test, buf);
-	ret = kunit_add_action_or_reset(test, dma_buf_bufinfo_buffer_end, buf);
-	KUNIT_ASSERT_EQ(test, ret, 0);
-	return buf;
-}
-
 /* Read to the end, @step bytes at a time. */
 static char *dma_buf_bufinfo_text(struct kunit *test, struct file *file,
 				  size_t step)
 {
-	char *buf = dma_buf_bufinfo_buffer(test);
-	size_t len = 0;
-	loff_t pos = 0;
-	ssize_t ret;
-
-	do {
-		KUNIT_ASSERT_LT(test, len + step, DMA_BUF_BUFINFO_MAX);
-		ret = mock_bufinfo_read(file, buf + len, step, &pos);
-		KUNIT_ASSERT_GE(test, ret, 0);
-		len += ret;
-	} while (ret);
-	KUNIT_EXPECT_EQ(test, pos, len);
-
-	return buf;
+	return mock_bufinfo_text(test, file, DMA_BUF_BUFINFO_MAX, step);
 }
 
 /* strstr() measures all that is left, every time: too slow for a long list. */
@@ -421,7 +392,7 @@ static void dma_buf_bufinfo_races_export(struct kunit *test)
 	race = kunit_kzalloc(test, sizeof(*race), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, race);
 	race->file = mock_bufinfo_open(test);
-	race->text = dma_buf_bufinfo_buffer(test);
+	race->text = mock_kvzalloc(test, DMA_BUF_BUFINFO_MAX);
 	for (i = 0; i < ARRAY_SIZE(race->row); i++)
 		race->row[i] = dma_buf_bufinfo_row(test,
 						   mock_exporter(test, 0, SZ_8K),
@@ -557,7 +528,7 @@ static void dma_buf_bufinfo_fences_change(struct kunit *test)
 static void dma_buf_bufinfo_changes_meanwhile(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
-	char *text = dma_buf_bufinfo_buffer(test);
+	char *text = mock_kvzalloc(test, DMA_BUF_BUFINFO_MAX);
 	struct mock_exporter *exp[120];
 	size_t len = 0;
 	loff_t pos = 0;
@@ -599,7 +570,7 @@ static void dma_buf_bufinfo_two_readers(struct kunit *test)
 {
 	struct file *one = mock_bufinfo_open(test);
 	struct file *two = mock_bufinfo_open(test);
-	char *text = dma_buf_bufinfo_buffer(test);
+	char *text = mock_kvzalloc(test, DMA_BUF_BUFINFO_MAX);
 	loff_t pos = 0;
 	int i;
 

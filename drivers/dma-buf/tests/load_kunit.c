@@ -3,7 +3,6 @@
  * Very many devices at one buffer
  */
 
-#include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
 
@@ -13,38 +12,10 @@
 #define DMA_BUF_LOAD_DYNAMIC	16
 #define DMA_BUF_LOAD_TEXT	SZ_2M
 
-static void dma_buf_load_free(void *memory)
-{
-	kvfree(memory);
-}
-
-static void *dma_buf_load_alloc(struct kunit *test, size_t size)
-{
-	void *memory = kvzalloc(size, GFP_KERNEL);
-	int ret;
-
-	KUNIT_ASSERT_NOT_NULL(test, memory);
-	ret = kunit_add_action_or_reset(test, dma_buf_load_free, memory);
-	KUNIT_ASSERT_EQ(test, ret, 0);
-	return memory;
-}
-
 /* The listing, which has one block that is larger than all that is read at once. */
 static const char *dma_buf_load_listing(struct kunit *test, struct file *file)
 {
-	char *text = dma_buf_load_alloc(test, DMA_BUF_LOAD_TEXT);
-	size_t len = 0;
-	loff_t pos = 0;
-	ssize_t ret;
-
-	do {
-		KUNIT_ASSERT_LT(test, len + SZ_64K, DMA_BUF_LOAD_TEXT);
-		ret = mock_bufinfo_read(file, text + len, SZ_64K, &pos);
-		KUNIT_ASSERT_GE(test, ret, 0);
-		len += ret;
-	} while (ret);
-
-	return text;
+	return mock_bufinfo_text(test, file, DMA_BUF_LOAD_TEXT, SZ_64K);
 }
 
 /*
@@ -68,7 +39,7 @@ static void dma_buf_load_attachments(struct kunit *test)
 	for (i = 0; i < DMA_BUF_LOAD_DYNAMIC; i++)
 		dynamic[i] = mock_attach_dynamic(test, exp);
 
-	attach = dma_buf_load_alloc(test, DMA_BUF_LOAD_DEVICES * sizeof(*attach));
+	attach = mock_kvzalloc(test, DMA_BUF_LOAD_DEVICES * sizeof(*attach));
 	for (i = 0; i < DMA_BUF_LOAD_DEVICES; i++) {
 		attach[i] = dma_buf_attach(dmabuf, dev);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach[i]);

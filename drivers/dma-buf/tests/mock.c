@@ -1046,6 +1046,24 @@ static void mock_bufinfo_unmount(void *mnt)
 	kern_unmount(mnt);
 }
 
+static void mock_kvfree(void *memory)
+{
+	kvfree(memory);
+}
+
+/* Zeroed memory that goes with the test, more than kunit_kzalloc() is good for. */
+void *mock_kvzalloc(struct kunit *test, size_t size)
+{
+	void *memory = kvzalloc(size, GFP_KERNEL);
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, memory);
+	ret = kunit_add_action_or_reset(test, mock_kvfree, memory);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	return memory;
+}
+
 static void mock_bufinfo_end(void *file)
 {
 	__fput_sync(file);
@@ -1101,6 +1119,25 @@ ssize_t mock_bufinfo_read(struct file *file, char *buf, size_t len, loff_t *pos)
 	*pos = kiocb.ki_pos;
 
 	return ret;
+}
+
+/* All of it, read @step bytes at a time; it has to be shorter than @size. */
+char *mock_bufinfo_text(struct kunit *test, struct file *file, size_t size, size_t step)
+{
+	char *text = mock_kvzalloc(test, size);
+	size_t len = 0;
+	loff_t pos = 0;
+	ssize_t ret;
+
+	do {
+		KUNIT_ASSERT_LT(test, len + step, size);
+		ret = mock_bufinfo_read(file, text + len, step, &pos);
+		KUNIT_ASSERT_GE(test, ret, 0);
+		len += ret;
+	} while (ret);
+	KUNIT_EXPECT_EQ(test, pos, len);
+
+	return text;
 }
 
 /* The number that the next file descriptor will get. */

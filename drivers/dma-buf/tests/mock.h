@@ -226,6 +226,8 @@ long mock_ioctl(struct kunit *test, struct file *file, unsigned int cmd,
 struct file *mock_bufinfo_open(struct kunit *test);
 void mock_bufinfo_close(struct kunit *test, struct file *file);
 ssize_t mock_bufinfo_read(struct file *file, char *buf, size_t len, loff_t *pos);
+char *mock_bufinfo_text(struct kunit *test, struct file *file, size_t size, size_t step);
+void *mock_kvzalloc(struct kunit *test, size_t size);
 int mock_next_fd(struct kunit *test);
 bool mock_fd_cloexec(int fd);
 
