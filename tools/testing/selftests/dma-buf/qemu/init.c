@@ -3,9 +3,9 @@
  * Process 1 of the dma-buf guest.
  *
  * Does what "mode=" on the kernel command line asks for (test, rich, run,
- * pipeline, shell or planted), looks for leaked buffers, leaked memory and
- * complaints in the kernel log, and ends the machine. The console is for people;
- * three virtio-serial ports are for the host:
+ * pipeline or shell), looks for leaked buffers, leaked memory and complaints
+ * in the kernel log, and ends the machine. The console is for people; three
+ * virtio-serial ports are for the host:
  *
  *   report   the tests' results as KTAP, or what the other modes tell
  *   files    what was left in /out, a cpio archive
@@ -29,7 +29,6 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -457,18 +456,6 @@ static void run_shell(void)
 	waitpid(pid, NULL, 0);
 }
 
-/* Load the module that has the bug which "bug=" asks for. */
-static void plant_bug(void)
-{
-	int fd = open(TESTS "/planted.ko", O_RDONLY | O_CLOEXEC);
-	char options[64];
-
-	snprintf(options, sizeof(options), "bug=%s", parameter("bug", ""));
-	if (fd < 0 || syscall(SYS_finit_module, fd, options, 0))
-		problem("no bug was planted: %m");
-	close(fd);
-}
-
 static int count_buffers(void)
 {
 	FILE *f = fopen(DEBUGFS "/dma_buf/bufinfo", "re");
@@ -535,10 +522,6 @@ static const char *find_complaint(const char *line)
 		"rcu: INFO: ", "suspected memory leaks", "WARNING: ",
 	};
 	bool warn_allowed = !strcmp(parameter("warnings", "fail"), "allow");
-
-	/* What the slab allocator says begins so, and with no colon. */
-	if (!strncmp(line, "BUG ", 4))
-		return line;
 
 	for (size_t i = 0; i < ARRAY_SIZE(complaints); i++) {
 		const char *found = strstr(line, complaints[i]);
@@ -669,8 +652,6 @@ int main(void)
 		run_pipeline();
 	else if (!strcmp(mode, "rich"))
 		run_rich();
-	else if (!strcmp(mode, "planted"))
-		plant_bug();
 	else
 		run_tests();
 	check_buffers();
