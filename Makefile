@@ -2,7 +2,7 @@
 #
 # The verbs of this tree; each is a script of the same name in scripts/.
 
-export KERNEL O STOCK DEBUG ACCEL CONFIG T INPUT PROFILE ORIGINALITY CHECK
+export KERNEL O STOCK DEBUG ACCEL CONFIG T PARAMETERS LIMIT RAM INPUT PROFILE ORIGINALITY CHECK
 
 VERBS := run test pipeline drivers tree build shell coverage mutate bench docs check series clean
 

@@ -28,8 +28,12 @@
 #:   PROFILE=ROW  "make bench" tells what one row of its table spends where
 #:   DEBUG=1      KASAN, lockdep, kmemleak and others
 #:   ACCEL=kvm    use hardware virtualization (default: tcg, emulation)
-#:   CONFIG=rich  test with the drivers and programs of others, next to the base
+#:   CONFIG=NAME  another kernel: kcsan, rt, or rich in drivers and programs of
+#:                others; or one for another machine: i386, arm64 or s390x
 #:   T=AREA       test one area only, for example T=poll
+#:   PARAMETERS=  more for the command line of "make test", for example RACE_MS=60000
+#:   LIMIT=N      how many seconds the guest of "make test" may take
+#:   RAM=SIZE     how much memory the guest has (default: what it needs, 1G or more)
 #:   INPUT=FILE   the picture to run with
 #:   CHECK=1      "make series" builds, boots and tests after every patch
 #:   ORIGINALITY=PROGRAM
@@ -55,8 +59,13 @@ T=${T:-}
 COVERAGE=${COVERAGE:-}
 BENCH=${BENCH:-}
 CONFIG=${CONFIG:-}
+PARAMETERS=${PARAMETERS:-}
+LIMIT=${LIMIT:-}
+RAM=${RAM:-}
 SERIES=${SERIES:-}	# words from scripts/series, which has made the tree
-export KERNEL O STOCK DEBUG ACCEL T COVERAGE BENCH CONFIG SERIES
+BUILT=${BUILT:-}	# from scripts/sanitize, which has built it all
+RESULTS=${RESULTS:-}	# from there too: where they are to go
+export KERNEL O STOCK DEBUG ACCEL T COVERAGE BENCH CONFIG PARAMETERS LIMIT RAM SERIES BUILT RESULTS
 
 # Where things are: the tree to build from, where it is built, what came out.
 tree=$O/tree
@@ -66,20 +75,33 @@ flavour=${flavour:-ours}${CONFIG:+-$CONFIG}${DEBUG:+-debug}${COVERAGE:+-coverage
 kbuild=$O/$flavour
 # In the tree itself, so that both compile with the same paths and share ccache.
 [ -z "$BENCH" ] || kbuild=$tree/bench
-user=$O/user
-image=$kbuild/arch/x86/boot/bzImage
-initramfs=$O/initramfs.cpio.gz
-results=$O/results/$flavour
-guest=tools/testing/selftests/dma-buf/qemu
-export MEMORY=1G
-[ -z "$DEBUG" ] || MEMORY=2G
 
+# The machine: as the kernel calls it, who compiles for it, and what it boots.
+unset MACHINE
+machine=x86_64 arch=x86_64 cross='' image=arch/x86/boot/bzImage
 case $CONFIG in
-'')	;;
+'' | kcsan | rt) ;;
 rich)	export MACHINE=q35 ;;
-*)	die "CONFIG=$CONFIG: rich, or leave it out" ;;
+i386)	machine=i386 arch=i386 ;;
+arm64)	machine=arm64 arch=arm64 cross=aarch64-linux-gnu- image=arch/arm64/boot/Image ;;
+s390x)	machine=s390x arch=s390 cross=s390x-linux-gnu- image=arch/s390/boot/bzImage ;;
+*)	die "CONFIG=$CONFIG: kcsan, rt, rich, i386, arm64 or s390x" ;;
 esac
+image=$kbuild/$image
+initramfs=$kbuild/initramfs.cpio.gz
+user=$O/user
+if [ $machine != x86_64 ]; then
+	export MACHINE=$machine
+	user=$user-$machine
+fi
+results=${RESULTS:-$O/results/$flavour}
+guest=tools/testing/selftests/dma-buf/qemu
+memory=1G
+[ -z "$DEBUG" ] || memory=2G
+[ $machine != i386 ] || memory=2G	# more than it can map at once
+export MEMORY="${RAM:-$memory}"
 
+[ $machine = x86_64 ] || ACCEL=tcg	# another machine is always emulated
 case $ACCEL in
 tcg)	;;
 kvm)	if ! [ -w /dev/kvm ] || ! grep -qwE 'vmx|svm' /proc/cpuinfo; then
@@ -87,6 +109,12 @@ kvm)	if ! [ -w /dev/kvm ] || ! grep -qwE 'vmx|svm' /proc/cpuinfo; then
 	fi ;;
 *)	die "ACCEL=$ACCEL: tcg or kvm" ;;
 esac
+
+# What a verb is worth without the programs that only one machine has
+only_x86_64()
+{
+	[ $machine = x86_64 ] || die "CONFIG=$CONFIG: this is for \"make test\""
+}
 
 # One verb at a time in a build directory; a verb may run others.
 if [ "${DMA_BUF_LOCKED:-}" != "$O" ]; then

@@ -9,8 +9,9 @@
 # verdict; see init.c. The report is copied to standard output while the guest
 # writes it; when it died before that, the console is. Exits 0 when the guest
 # said "end" and had no problem, otherwise says why on standard error.
-# Variables: ACCEL (tcg or kvm), MEMORY, MACHINE (microvm or q35; the latter has a
-# display), and CONSOLE (a QEMU character device, to talk with the guest).
+# Variables: ACCEL (tcg or kvm), MEMORY, MACHINE (x86_64 if not given; q35, the same
+# with PCI and a display; i386, arm64, s390x), and CONSOLE (a QEMU character device, to
+# talk with the guest).
 set -eu
 
 kernel=$1 initramfs=$2 results=$3 seconds=$4
@@ -27,9 +28,13 @@ kvm)	machine='-accel kvm -cpu host' ;;
 *)	machine='-accel tcg,thread=multi -cpu max' ;;
 esac
 
-case ${MACHINE:-microvm} in
-q35)	machine="-M q35 $machine -device virtio-gpu-pci -device virtio-serial-pci" ;;
-*)	machine="-M microvm,acpi=off,rtc=on,pit=on,pic=on $machine -device virtio-serial-device" ;;
+console=ttyS0 qemu=qemu-system-x86_64 serial=virtio-serial-device
+case ${MACHINE:-x86_64} in
+arm64)	machine="-M virt $machine" qemu=qemu-system-aarch64 console=ttyAMA0 ;;
+s390x)	machine="-M s390-ccw-virtio $machine" qemu=qemu-system-s390x console=ttysclp0
+	serial=virtio-serial-ccw ;;
+q35)	machine="-M q35 $machine -device virtio-gpu-pci" serial=virtio-serial-pci ;;
+*)	machine="-M microvm,acpi=off,rtc=on,pit=on,pic=on $machine" ;;
 esac
 
 port()
@@ -40,13 +45,12 @@ port()
 status=0
 exec 3<&0	# or a command in the background would get /dev/null
 # shellcheck disable=SC2046,SC2086 # options without blanks, meant to be split
-timeout --foreground -k 5 "$seconds" qemu-system-x86_64 \
-	$machine -smp 2 -m "${MEMORY:-1G}" \
+timeout --foreground -k 5 "$seconds" $qemu $machine -smp 2 -m "${MEMORY:-1G}" \
 	-nodefaults -no-user-config -display none -no-reboot \
 	-serial "${CONSOLE:-file:$results/console.log}" \
-	$(port report) $(port files) $(port verdict) \
+	-device $serial $(port report) $(port files) $(port verdict) \
 	-kernel "$kernel" -initrd "$initramfs" \
-	-append "console=ttyS0 panic=-1 reboot=t oops=panic log_buf_len=4M $*" <&3 &
+	-append "console=$console panic=-1 reboot=t oops=panic log_buf_len=4M $*" <&3 &
 qemu=$!
 trap 'kill $qemu 2>/dev/null || :' EXIT
 trap 'exit 130' HUP INT TERM
