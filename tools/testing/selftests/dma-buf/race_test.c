@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls that meet: two or three threads, each with one kind of call, do it again
+ * Calls that meet: two to four threads, each with one kind of call, do it again
  * and again on the same buffer, for RACE_MS milliseconds a case.  What they have
  * in common shows how often they met: rounds that ran beside another thread's,
  * and outcomes that only a meeting can have.
  */
 #include <sched.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
 
 #include "dma_buf_utils.h"
 
@@ -19,7 +21,7 @@
 #define SOON 50		/* ms */
 #define NEVER 10000	/* ms: whoever waits so long was forgotten */
 #define SLOT 200	/* a descriptor number that nobody else is given */
-#define RACERS 3
+#define RACERS 4
 #define KEPT 16
 
 struct racer;
@@ -162,8 +164,10 @@ static void run_racers(struct race *race, unsigned int count)
 static void race_case(struct __test_metadata *_metadata, struct race *race,
 		      struct racer *racers)
 {
-	unsigned int count = racers[2].round ? 3 : 2, i;
+	unsigned int count, i;
 
+	for (count = 2; count < RACERS && racers[count].round; count++)
+		;
 	race->racers = racers;
 	run_racers(race, count);
 	for (i = 0; i < count; i++) {
@@ -209,21 +213,28 @@ static int come_and_go(struct race *race, struct racer *racer)
 	return 0;
 }
 
-/* A listing is whole and has the buffer; what else is in it may vary. */
-static int list(struct race *race, struct racer *racer)
+/* A listing is whole, whatever comes and goes. */
+static int read_listing(struct racer *racer, struct bufinfo *info)
 {
 	static const size_t step[] = { 61, 512, 65536 };
-	static struct bufinfo info;
 	char *text = text_of(BUFINFO_PATH, step[roll(racer) % ARRAY_SIZE(step)]);
-	const char *bad = text ? bufinfo_parse(text, &info) : "";
-	struct bufinfo_row *row;
+	const char *bad = text ? bufinfo_parse(text, info) : "";
 
 	if (bad)
 		printf("# not a listing from here on: %s\n", bad);
 	free(text);
-	row = bad ? NULL : bufinfo_row(&info, race->ino);
+	return bad ? -EILSEQ : 0;
+}
+
+/* It has the buffer; what else is in it may vary. */
+static int list(struct race *race, struct racer *racer)
+{
+	static struct bufinfo info;
+	int ret = read_listing(racer, &info);
+	struct bufinfo_row *row = ret ? NULL : bufinfo_row(&info, race->ino);
+
 	if (!row)
-		return -ENOENT;
+		return ret ?: -ENOENT;
 	racer->hits += info.rows > race->objects + 1 || row->devices;
 	return 0;
 }
@@ -322,19 +333,18 @@ TEST_F_TIMEOUT(buffer, poll_signal, PATIENCE)
 		    { .what = "poll too", .round = wait_for_others });
 }
 
-/* Let the second racer begin one more round. */
-static void let_come(struct race *race)
+/* Let another racer begin one more round. */
+static void let_come(struct racer *other, unsigned int tries)
 {
-	unsigned int steps = race->racers[1].steps, tries;
+	unsigned int steps = other->steps;
 
-	for (tries = 0; tries < 20 && race->racers[1].steps == steps; tries++)
+	for (; tries && other->steps == steps; tries--)
 		sched_yield();
 }
 
-/* Put a new, busy buffer into the slot, and take it away. */
-static int fill_slot(struct race *race, struct racer *racer)
+/* Put a buffer into the slot, busy, and take it away. */
+static int fill_slot_with(struct race *race, struct racer *racer, int fd)
 {
-	int fd = race->from->alloc(race->dev, race->size, true);
 	int ret;
 
 	if (fd < 0)
@@ -343,10 +353,16 @@ static int fill_slot(struct race *race, struct racer *racer)
 	if (!ret && dup2(fd, SLOT) != SLOT)
 		ret = -errno;
 	close(fd);
-	let_come(race);
+	let_come(&race->racers[1], 20);
 	drift(racer);
 	close(SLOT);
 	return ret;
+}
+
+static int fill_slot(struct race *race, struct racer *racer)
+{
+	return fill_slot_with(race, racer,
+			      race->from->alloc(race->dev, race->size, true));
 }
 
 /*
@@ -546,6 +562,147 @@ TEST_F_TIMEOUT(buffer, name_maps_fdinfo, PATIENCE)
 	race_buffer({ .what = "rename", .round = rename_it },
 		    { .what = "read", .round = read_name, .hit = "changes" });
 	munmap(map, self->size);
+}
+
+/* Exporters that go away */
+
+#define MODULE "vgem"
+#define UNLOADER 3	/* which racer */
+
+static const char *module_path(void)
+{
+	static char path[256];
+	struct utsname uts;
+
+	uname(&uts);
+	snprintf(path, sizeof(path), "/lib/modules/%s/kernel/drivers/gpu/drm/"
+		 MODULE "/" MODULE ".ko", uts.release);
+	return path;
+}
+
+static int load_module(void)
+{
+	int fd = open(module_path(), O_RDONLY | O_CLOEXEC);
+	int ret = fd < 0 ? -errno : or_errno(syscall(SYS_finit_module, fd, "", 0));
+
+	close(fd);
+	return ret;
+}
+
+/* A buffer that is left, or a mapping of one, keeps the module. */
+static int unload_and_load(struct race *race, struct racer *racer)
+{
+	int ret = or_errno(syscall(SYS_delete_module, MODULE, O_NONBLOCK));
+
+	if (ret)
+		return ret == -EWOULDBLOCK ? 0 : ret;
+	racer->hits++;
+	return load_module();
+}
+
+/* With the device closed nothing but the buffer holds the module. */
+static int fill_slot_alone(struct race *race, struct racer *racer)
+{
+	int dev = vgem_open(), fd, ret;
+	char *users;
+
+	/* It is not there, or comes or goes at this moment. */
+	if (dev < 0)
+		return 0;
+	fd = vgem_alloc(dev, race->size, true);
+	close(dev);
+	let_come(&race->racers[UNLOADER], 200);
+	if (fd < 0)
+		return fd;
+	users = text_of("/sys/module/" MODULE "/refcnt", 64);
+	ret = users && atoi(users) ? 0 : -ESTALE;
+	free(users);
+	racer->hits += !ret;
+	return fill_slot_with(race, racer, fd) ?: ret;
+}
+
+static int map_slot(struct race *race)
+{
+	unsigned char *map = sys_map(SLOT, race->size);
+
+	if (map == MAP_FAILED)
+		return -errno;
+	map[race->size - 1]++;
+	munmap(map, race->size);
+	return 0;
+}
+
+/* Whatever a descriptor is good for, done to what it stands for at the moment. */
+static int use_slot(struct race *race, struct racer *racer)
+{
+	static struct bufinfo info;
+	int ret;
+
+	switch (roll(racer) % 8) {
+	case 0:
+		return wait_for_slot(race, racer);
+	case 1:
+		return watch_slot(race, racer);
+	case 2:
+		return read_listing(racer, &info);
+	case 3:
+		ret = map_slot(race);
+		break;
+	case 4:
+		ret = sys_set_name(SLOT, LONGEST);
+		break;
+	case 5:
+		ret = sys_sync_cpu(SLOT, RW) ?: sys_sync_cpu(SLOT, RW | END);
+		break;
+	case 6:
+		free(text_of("/proc/self/maps", 65536));
+		return 0;
+	default:
+		ret = sys_export_fence(SLOT, RW);
+		if (ret >= 0)
+			close(ret);
+		ret = ret < 0 ? ret : 0;
+	}
+	racer->hits += !ret;
+	return ret == -EBADF ? 0 : ret;
+}
+
+FIXTURE(module)
+{
+	struct race race;
+};
+
+FIXTURE_SETUP(module)
+{
+	if (access(module_path(), R_OK))
+		SKIP(return, "no %s: needs CONFIG_DRM_VGEM=m", module_path());
+	if (sys_objects() < 0)
+		SKIP(return, SKIP_BUFINFO);
+	self->race.size = 16 * getpagesize();
+	self->race.timeline = sys_timeline();
+	if (self->race.timeline < 0)
+		SKIP(return, SKIP_FENCES);
+}
+
+FIXTURE_TEARDOWN(module)
+{
+	if (self->race.timeline > 0)
+		close(self->race.timeline);
+}
+
+/* Passes when a module may go as soon as its last buffer has, and not before. */
+TEST_F_TIMEOUT(module, unload, PATIENCE)
+{
+	struct racer racers[RACERS] = {
+		{ .what = "export and close", .round = fill_slot_alone,
+		  .hit = "kept the exporter" },
+		{ .what = "use", .round = use_slot, .hit = "found a buffer" },
+		{ .what = "signal", .round = signal_next },
+		[UNLOADER] = { .what = "unload and load",
+			       .round = unload_and_load, .hit = "unloaded" },
+	};
+
+	race_case(_metadata, &self->race, racers);
 }
 
 TEST_HARNESS_MAIN
