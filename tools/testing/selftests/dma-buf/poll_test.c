@@ -653,7 +653,7 @@ TEST_F(buffer, io_uring_poll)
 	struct io_uring_sqe request = {
 		.opcode = IORING_OP_POLL_ADD,
 		.fd = self->fd,
-		.poll32_events = POLLIN,
+		.poll_events = POLLIN,
 	};
 	struct ring ring;
 	int i;
@@ -680,7 +680,7 @@ TEST_F(buffer, io_uring_cancel)
 	struct io_uring_sqe request = {
 		.opcode = IORING_OP_POLL_ADD,
 		.fd = self->fd,
-		.poll32_events = POLLOUT,
+		.poll_events = POLLOUT,
 		.user_data = 7,
 	};
 	struct ring ring;
