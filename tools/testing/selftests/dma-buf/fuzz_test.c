@@ -7,8 +7,10 @@
  * more are kept and changed further.  Variables:
  *
  *   FUZZ_CALLS=N  about how many calls to make
+ *   FUZZ_JOBS=N   by how many processes at a time: many calls wait for something
  *   FUZZ_SEED=N   which ones; what the kernel's timing decides is not repeated
- *   FUZZ_KEEP=F   write what was kept, without what is of no use, to the file F
+ *   FUZZ_KEEP=F   write what the first process kept, without what is of no use, to
+ *                 the file F
  */
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -23,6 +25,7 @@
 #define KCOV_WORDS	(64 << 10)
 
 #define DEFAULT_CALLS 20000
+#define JOBS_MAX 16
 #define PLACES_MAX 4096		/* basic blocks that are told apart */
 #define KEPT_MAX 1024		/* programs */
 #define STUCK 30		/* s that a program may take at most */
@@ -33,8 +36,13 @@ struct kept {
 	unsigned char reaches[PLACES_MAX / 8];
 };
 
-/* Shared with the parent, who tells what the last program was. */
+/* A process, and what it shares with its parent, who tells its last program. */
 struct fuzzer {
+	pid_t child;
+	int status;
+	double since;		/* when it was last seen to go on */
+	unsigned long seen;	/* with that many programs */
+
 	struct program now;
 	unsigned long calls, programs;
 	unsigned int places, kept_count;
@@ -356,8 +364,8 @@ static bool write_corpus(struct fuzzer *fuzzer, const char *path)
 	return !fclose(out);
 }
 
-/* What the child does: the corpus first, then more until @calls were made. */
-static int fuzz(struct fuzzer *fuzzer, unsigned long calls)
+/* What a child does: the corpus first, then more until @calls were made. */
+static int fuzz(struct fuzzer *fuzzer, unsigned long calls, const char *keep)
 {
 	unsigned char reaches[PLACES_MAX / 8];
 	unsigned int before, corpus;
@@ -382,38 +390,78 @@ static int fuzz(struct fuzzer *fuzzer, unsigned long calls)
 	printf("# %u places by the corpus, %u in the end\n", corpus, fuzzer->places);
 	fflush(stdout);
 	scene_close(&scene);
-	if (getenv("FUZZ_KEEP") && !write_corpus(fuzzer, getenv("FUZZ_KEEP")))
-		return KSFT_FAIL;
-	return KSFT_PASS;
+	return keep && !write_corpus(fuzzer, keep) ? KSFT_FAIL : KSFT_PASS;
 }
 
 #define TELL 20000		/* ms between two lines that say how far it is */
 
-/* Wait for the child, unless a program of its takes too long. */
-static int watch(struct fuzzer *fuzzer, pid_t child)
+/* Is it still at work? It is not for long when a program of its takes too long. */
+static bool goes_on(struct fuzzer *fuzzer)
 {
-	double since = now_ms(), told = since;
-	unsigned long programs = 0;
-	int status;
+	if (waitpid(fuzzer->child, &fuzzer->status, WNOHANG) == fuzzer->child) {
+		fuzzer->child = 0;
+		return false;
+	}
+	if (fuzzer->programs != fuzzer->seen) {
+		fuzzer->seen = fuzzer->programs;
+		fuzzer->since = now_ms();
+	}
+	if (now_ms() - fuzzer->since > STUCK * 1000) {
+		fuzzer->wrong = "a call that did not return";
+		kill(fuzzer->child, SIGKILL);
+	}
+	return true;
+}
 
-	while (waitpid(child, &status, WNOHANG) != child) {
-		if (fuzzer->programs != programs) {
-			programs = fuzzer->programs;
-			since = now_ms();
-		}
-		if (now_ms() - since > STUCK * 1000) {
-			fuzzer->wrong = "a call that did not return";
-			kill(child, SIGKILL);
-		}
+static int compare_places(const void *one, const void *other)
+{
+	const unsigned long *a = one, *b = other;
+
+	return (*a > *b) - (*a < *b);
+}
+
+/* How many places did the children reach together? */
+static unsigned int count_places(struct fuzzer *fuzzers, unsigned int jobs)
+{
+	static unsigned long all[JOBS_MAX * PLACES_MAX];
+	unsigned int i, n = 0, count = 0;
+
+	for (i = 0; i < jobs; i++) {
+		memcpy(all + n, fuzzers[i].place,
+		       fuzzers[i].places * sizeof(all[0]));
+		n += fuzzers[i].places;
+	}
+	qsort(all, n, sizeof(all[0]), compare_places);
+	for (i = 0; i < n; i++)
+		count += !i || all[i] != all[i - 1];
+	return count;
+}
+
+static unsigned long count_calls(struct fuzzer *fuzzers, unsigned int jobs)
+{
+	unsigned long calls = 0;
+
+	while (jobs--)
+		calls += fuzzers[jobs].calls;
+	return calls;
+}
+
+static void watch(struct fuzzer *fuzzers, unsigned int jobs)
+{
+	double told = now_ms();
+	unsigned int running, i;
+
+	do {
+		sleep_ms(20);
+		for (running = 0, i = 0; i < jobs; i++)
+			running += fuzzers[i].child && goes_on(&fuzzers[i]);
 		if (now_ms() - told > TELL) {
 			told = now_ms();
-			printf("# %lu calls, %u places\n", fuzzer->calls,
-			       fuzzer->places);
+			printf("# %lu calls, %u places\n", count_calls(fuzzers, jobs),
+			       count_places(fuzzers, jobs));
 			fflush(stdout);
 		}
-		sleep_ms(20);
-	}
-	return status;
+	} while (running);
 }
 
 /* For the report and for the console: whoever reads either can run it again. */
@@ -433,7 +481,7 @@ static void tell_program(struct fuzzer *fuzzer)
 
 FIXTURE(fuzz)
 {
-	struct fuzzer *fuzzer;
+	struct fuzzer *fuzzers;
 	long objects;
 };
 
@@ -446,9 +494,10 @@ FIXTURE_SETUP(fuzz)
 	if (access(SW_SYNC_PATH, R_OK | W_OK))
 		SKIP(return, SKIP_FENCES);
 	self->objects = sys_objects();
-	self->fuzzer = mmap(NULL, sizeof(struct fuzzer), PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, self->fuzzer);
+	self->fuzzers = mmap(NULL, JOBS_MAX * sizeof(struct fuzzer),
+			     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			     -1, 0);
+	ASSERT_NE(MAP_FAILED, self->fuzzers);
 }
 
 FIXTURE_TEARDOWN(fuzz)
@@ -485,26 +534,40 @@ TEST_F(fuzz, corpus)
 TEST_F_TIMEOUT(fuzz, calls, PATIENCE)
 {
 	unsigned long calls = how_much("FUZZ_CALLS", DEFAULT_CALLS);
-	struct fuzzer *fuzzer = self->fuzzer;
-	int status;
+	unsigned int jobs = how_much("FUZZ_JOBS", 1), programs = 0, kept = 0, i;
+	const char *keep = getenv("FUZZ_KEEP");
+	struct fuzzer *fuzzer;
 	pid_t child;
 
-	dice = how_much("FUZZ_SEED", 1) * 0x9e3779b97f4a7c15ULL;
-	child = fork();
-	ASSERT_LE(0, child);
-	if (!child)
-		_exit(fuzz(fuzzer, calls));
-	status = watch(fuzzer, child);
-	TH_LOG("%lu calls in %lu programs, %u kept, %u places reached, %s",
-	       fuzzer->calls, fuzzer->programs, fuzzer->kept_count,
-	       fuzzer->places, fuzzer->guided ? "guided by them" : "blindly");
-	EXPECT_EQ(NULL, fuzzer->wrong)
-		TH_LOG("%s: %s", fuzzer->wrong, strerror(-fuzzer->answer));
-	EXPECT_FALSE(fuzzer->complained)
-		TH_LOG("the kernel complained");
-	EXPECT_EQ(W_EXITCODE(KSFT_PASS, 0), status)
-		tell_program(fuzzer);
-	EXPECT_LE(calls, fuzzer->calls);
+	ASSERT_LE(jobs, JOBS_MAX);
+	for (i = 0; i < jobs; i++) {
+		fuzzer = &self->fuzzers[i];
+		dice = how_much("FUZZ_SEED", 1) + ((__u64)i << 32);
+		dice *= 0x9e3779b97f4a7c15ULL;
+		fuzzer->since = now_ms();
+		child = fork();
+		ASSERT_LE(0, child);
+		if (!child)
+			_exit(fuzz(fuzzer, calls / jobs + 1, i ? NULL : keep));
+		fuzzer->child = child;
+	}
+	watch(self->fuzzers, jobs);
+	for (i = 0; i < jobs; i++) {
+		fuzzer = &self->fuzzers[i];
+		programs += fuzzer->programs;
+		kept += fuzzer->kept_count;
+		EXPECT_EQ(NULL, fuzzer->wrong)
+			TH_LOG("%s: %s", fuzzer->wrong, strerror(-fuzzer->answer));
+		EXPECT_FALSE(fuzzer->complained)
+			TH_LOG("the kernel complained");
+		EXPECT_EQ(W_EXITCODE(KSFT_PASS, 0), fuzzer->status)
+			tell_program(fuzzer);
+	}
+	TH_LOG("%lu calls in %u programs, %u kept, %u places reached, %s",
+	       count_calls(self->fuzzers, jobs), programs, kept,
+	       count_places(self->fuzzers, jobs),
+	       self->fuzzers->guided ? "guided by them" : "blindly");
+	EXPECT_LE(calls, count_calls(self->fuzzers, jobs));
 }
 
 TEST_HARNESS_MAIN
