@@ -15,7 +15,7 @@
 #include "mock.h"
 
 static unsigned int race_ms = 100;
-module_param(race_ms, uint, 0444);
+module_param(race_ms, uint, 0644);
 MODULE_PARM_DESC(race_ms, "how long a race lasts, in milliseconds");
 
 /* Where time stands still while somebody works, this many rounds must do. */

@@ -410,6 +410,77 @@ static void report_differences(void)
 	}
 }
 
+/* Have whoever enters a place in the list held up there, as delays.ko does it. */
+static bool begin_delays(void)
+{
+	char options[16384] = "places=";
+	size_t used = strlen(options);
+	FILE *f;
+
+	if (strcmp(parameter("delays", "no"), "yes"))
+		return false;
+	f = fopen(TESTS "/places", "re");
+	if (!f) {
+		problem("no list of places: %m");
+		return false;
+	}
+	used += fread(options + used, 1, sizeof(options) - 1 - used, f);
+	options[used] = '\0';
+	fclose(f);
+	return load_module(TESTS "/delays.ko", options);
+}
+
+/* It says in the kernel log how often that was. */
+static void end_delays(void)
+{
+	if (syscall(SYS_delete_module, "delays", 0))
+		problem("cannot unload delays: %m");
+}
+
+#define RACES DEBUGFS "/kunit/dma_buf_race/"
+
+/* How it was at boot is forgotten when a suite runs again. */
+static void check_races_at_boot(void)
+{
+	FILE *f = fopen(RACES "results", "re");
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (strstr(line, "not ok "))
+			problem("a race at boot: %s", line);
+	if (f)
+		fclose(f);
+}
+
+/* Have the races between drivers once more, for as long as is wished. */
+static void run_races_again(void)
+{
+	const char *param = "/sys/module/dma_buf_kunit/parameters/race_ms";
+	const char *ms = getenv("RACE_MS");
+
+	if (!ms || access(RACES, F_OK))
+		return;
+	check_races_at_boot();
+	if (access(param, W_OK) || access(RACES "run", W_OK))
+		problem("the races cannot be run again: %m");
+	write_file(param, ms);
+	write_file(RACES "run", "1");
+}
+
+/* What the checker of data races did, if there is one. */
+static void report_watchpoints(void)
+{
+	FILE *f = fopen(DEBUGFS "/kcsan", "re");
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, "setup_watchpoints", 17) ||
+		    !strncmp(line, "data_races", 10))
+			fprintf(report, "# kcsan: %s", line);
+	if (f)
+		fclose(f);
+}
+
 /* The suites have run while the kernel was booting; now the programs. */
 static void run_tests(void)
 {
@@ -417,7 +488,9 @@ static void run_tests(void)
 	struct dirent **suites = NULL;
 	int nsuites = scandir(DEBUGFS "/kunit", &suites, is_suite, alphasort);
 	unsigned int ntests = 0, number = 0;
+	bool delayed = begin_delays();
 
+	run_races_again();
 	if (nsuites < 0)
 		nsuites = 0;
 	if (!strcmp(parameter("selftests", "yes"), "yes"))
@@ -427,6 +500,9 @@ static void run_tests(void)
 		report_suite(suites[i]->d_name, ++number);
 	for (unsigned int i = 0; i < ntests; i++)
 		run_selftest(names[i], ++number);
+	if (delayed)
+		end_delays();
+	report_watchpoints();
 	if (ntests && !strcmp(parameter("DMA_BUF_STOCK", "0"), "1"))
 		report_differences();
 }
@@ -486,6 +562,15 @@ static void run_shell(void)
 		_exit(127);
 	}
 	waitpid(pid, NULL, 0);
+}
+
+/* Load the module that has the bug which "bug=" asks for. */
+static void plant_bug(void)
+{
+	char options[64];
+
+	snprintf(options, sizeof(options), "bug=%s", parameter("bug", ""));
+	load_module(TESTS "/planted.ko", options);
 }
 
 static int count_buffers(void)
@@ -703,6 +788,8 @@ int main(void)
 		run_pipeline();
 	else if (!strcmp(mode, "rich"))
 		run_rich();
+	else if (!strcmp(mode, "planted"))
+		plant_bug();
 	else
 		run_tests();
 	check_buffers();

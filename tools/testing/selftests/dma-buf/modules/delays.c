@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Opens windows: whoever enters one of the functions that places= names is held
+ * up there now and then, for a moment that is never the same, so that others get
+ * in between what it has done and what it is about to do. Says of each place how
+ * often that was.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/atomic.h>
+#include <linux/delay.h>
+#include <linux/hash.h>
+#include <linux/kprobes.h>
+#include <linux/module.h>
+#include <linux/timekeeping.h>
+
+#define DELAYS_MAX	192	/* places */
+#define DELAYS_ONE_IN	16
+#define DELAYS_US	100	/* at most, and half of it on average */
+
+static char *places[DELAYS_MAX];
+static unsigned int num_places;
+module_param_array(places, charp, &num_places, 0);
+MODULE_PARM_DESC(places, "the functions, with commas between");
+
+/**
+ * struct delays_place - a function to be late in
+ * @probe: at its beginning
+ * @passed: how often somebody came by
+ * @held: how often somebody was held up
+ */
+struct delays_place {
+	struct kprobe probe;
+	atomic_long_t passed;
+	atomic_long_t held;
+};
+
+static struct delays_place delays[DELAYS_MAX];
+
+/* Runs like an NMI, inside of whatever lock: no sleeping here, nor real dice. */
+static int delays_hold_up(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct delays_place *place =
+		container_of(probe, struct delays_place, probe);
+	u32 dice = hash_64(ktime_get_mono_fast_ns(), 32);
+
+	atomic_long_inc(&place->passed);
+	if (dice % DELAYS_ONE_IN == 0) {
+		atomic_long_inc(&place->held);
+		udelay(dice / DELAYS_ONE_IN % DELAYS_US);
+	}
+	return 0;
+}
+
+static void delays_remove(unsigned int count)
+{
+	while (count--)
+		unregister_kprobe(&delays[count].probe);
+}
+
+static int __init delays_init(void)
+{
+	unsigned int i;
+	int ret;
+
+	if (!num_places)
+		return -EINVAL;
+
+	for (i = 0; i < num_places; i++) {
+		delays[i].probe.symbol_name = places[i];
+		delays[i].probe.pre_handler = delays_hold_up;
+		ret = register_kprobe(&delays[i].probe);
+		if (ret) {
+			pr_err("%s: no place to wait: %d\n", places[i], ret);
+			delays_remove(i);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+static void __exit delays_exit(void)
+{
+	unsigned int i;
+
+	delays_remove(num_places);
+	for (i = 0; i < num_places; i++)
+		pr_info("%s: passed %ld times, held up %ld times\n", places[i],
+			atomic_long_read(&delays[i].passed),
+			atomic_long_read(&delays[i].held));
+}
+
+module_init(delays_init);
+module_exit(delays_exit);
+MODULE_DESCRIPTION("Holds up whoever enters a function");
+MODULE_LICENSE("GPL");
