@@ -4,7 +4,8 @@
 
 export KERNEL O STOCK DEBUG ACCEL CONFIG T PARAMETERS LIMIT RAM INPUT PROFILE ORIGINALITY CHECK
 
-VERBS := run test pipeline drivers tree build shell coverage mutate bench docs check series clean
+VERBS := run test pipeline drivers tree build shell coverage mutate bench sanitize docs check \
+	 series clean
 
 .PHONY: help $(VERBS)
 help:

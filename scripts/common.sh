@@ -14,6 +14,7 @@
 #: make coverage what the tests reach of the core, line by line
 #: make mutate   break the core in 100 places, and see whether the tests notice
 #: make bench    measure every operation against the kernel as it was
+#: make sanitize try to break it: checkers, races, fuzzing, load, other machines
 #: make check    run the static checks
 #: make series   make patches of the tree, in series/out
 #: make docs     build the documentation as HTML
@@ -30,10 +31,13 @@
 #:   ACCEL=kvm    use hardware virtualization (default: tcg, emulation)
 #:   CONFIG=NAME  another kernel: kcsan, rt, or rich in drivers and programs of
 #:                others; or one for another machine: i386, arm64 or s390x
-#:   T=AREA       test one area only, for example T=poll
+#:   T=AREA       test one area only, for example T=poll; "make sanitize": these parts
 #:   PARAMETERS=  more for the command line of "make test", for example RACE_MS=60000
 #:   LIMIT=N      how many seconds the guest of "make test" may take
 #:   RAM=SIZE     how much memory the guest has (default: what it needs, 1G or more)
+#:   RACE_MS=N    how long two calls meet in "make sanitize": up to 250000 ms
+#:   FUZZ_CALLS=N, LOAD_BUFFERS=N
+#:                how many calls at random, and buffers, it has
 #:   INPUT=FILE   the picture to run with
 #:   CHECK=1      "make series" builds, boots and tests after every patch
 #:   ORIGINALITY=PROGRAM
