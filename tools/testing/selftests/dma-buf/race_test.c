@@ -600,7 +600,10 @@ static int unload_and_load(struct race *race, struct racer *racer)
 	return load_module();
 }
 
-/* With the device closed nothing but the buffer holds the module. */
+/*
+ * With the device closed nothing but the buffer holds the module, which has -1
+ * users while it goes.
+ */
 static int fill_slot_alone(struct race *race, struct racer *racer)
 {
 	int dev = vgem_open(), fd, ret;
@@ -615,7 +618,7 @@ static int fill_slot_alone(struct race *race, struct racer *racer)
 	if (fd < 0)
 		return fd;
 	users = text_of("/sys/module/" MODULE "/refcnt", 64);
-	ret = users && atoi(users) ? 0 : -ESTALE;
+	ret = users && atoi(users) > 0 ? 0 : -ESTALE;
 	free(users);
 	racer->hits += !ret;
 	return fill_slot_with(race, racer, fd) ?: ret;
