@@ -354,12 +354,19 @@ struct dma_buf_sgt_guise {
 	struct sg_table *own;
 };
 
+/* An exporter that has only DMA addresses to give may claim to have no pages. */
+static unsigned int dma_buf_sgt_entries(const struct sg_table *own)
+{
+	return max(own->orig_nents, own->nents);
+}
+
 /*
  * Importers have no business with the pages behind a table. With debugging on
  * they get a copy that has none, and those who look come to grief at once.
  */
 static struct sg_table *dma_buf_sgt_hide(struct sg_table *own)
 {
+	unsigned int entries = dma_buf_sgt_entries(own);
 	struct dma_buf_sgt_guise *guise;
 	struct scatterlist *from, *to;
 	int i, ret;
@@ -371,20 +378,21 @@ static struct sg_table *dma_buf_sgt_hide(struct sg_table *own)
 	if (!guise)
 		return ERR_PTR(-ENOMEM);
 
-	ret = sg_alloc_table(&guise->shown, own->orig_nents, GFP_KERNEL);
+	ret = sg_alloc_table(&guise->shown, entries, GFP_KERNEL);
 	if (ret) {
 		kfree(guise);
 		return ERR_PTR(ret);
 	}
 
 	to = guise->shown.sgl;
-	for_each_sgtable_sg(own, from, i) {
+	for_each_sg(own->sgl, from, entries, i) {
 		unsigned long no_page = to->page_link;
 
 		*to = *from;
 		to->page_link = no_page;
 		to = sg_next(to);
 	}
+	guise->shown.orig_nents = own->orig_nents;
 	guise->shown.nents = own->nents;
 	guise->own = own;
 
@@ -401,6 +409,7 @@ static struct sg_table *dma_buf_sgt_unhide(struct sg_table *shown)
 
 	guise = container_of(shown, struct dma_buf_sgt_guise, shown);
 	own = guise->own;
+	guise->shown.orig_nents = dma_buf_sgt_entries(own);
 	sg_free_table(&guise->shown);
 	kfree(guise);
 

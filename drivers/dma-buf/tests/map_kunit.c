@@ -95,6 +95,21 @@ static void dma_buf_map_static(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, attach->sgt);
 }
 
+/* Passes when an exporter may have addresses for devices, and no pages. */
+static void dma_buf_map_no_pages(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_16K);
+	struct dma_buf_attachment *attach = mock_attach(test, exp);
+	struct sg_table *sgt;
+
+	exp->no_pages = true;
+	sgt = dma_buf_map_ok(test, attach, DMA_BIDIRECTIONAL);
+	dma_buf_map_check_table(test, exp, sgt);
+	KUNIT_EXPECT_EQ(test, sgt->orig_nents, 0);
+	KUNIT_EXPECT_EQ(test, sgt->nents, SZ_16K >> PAGE_SHIFT);
+	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_BIDIRECTIONAL);
+}
+
 /* Passes when dynamic on dynamic pins around each map, or never. */
 static void dma_buf_map_dynamic(struct kunit *test)
 {
@@ -548,6 +563,7 @@ static void dma_buf_map_move_notify_nobody(struct kunit *test)
 
 static struct kunit_case dma_buf_map_cases[] = {
 	KUNIT_CASE_PARAM(dma_buf_map_static, dma_buf_dir_gen_params),
+	KUNIT_CASE(dma_buf_map_no_pages),
 	KUNIT_CASE(dma_buf_map_dynamic),
 	KUNIT_CASE_PARAM(dma_buf_map_mixed, dma_buf_mixed_gen_params),
 	KUNIT_CASE_PARAM(dma_buf_map_fails, dma_buf_map_error_gen_params),

@@ -150,6 +150,8 @@ static int mock_table_fill(struct mock_exporter *exp, struct sg_table *sgt)
 			sg_dma_len(sgt->sgl) = exp->backed - exp->sg_offset;
 		sgt->nents = 1;
 	}
+	if (exp->no_pages)
+		sgt->orig_nents = 0;
 
 	return 0;
 }
@@ -204,10 +206,10 @@ static bool mock_table_intact(struct mock_exporter *exp, struct sg_table *sgt)
 	struct scatterlist *sg;
 	unsigned int i;
 
-	if (sgt->orig_nents != exp->backed >> PAGE_SHIFT)
+	if (sgt->orig_nents != (exp->no_pages ? 0 : pages))
 		return false;
 
-	for_each_sgtable_sg(sgt, sg, i)
+	for_each_sg(sgt->sgl, sg, pages, i)
 		if (sg_page(sg) != virt_to_page(exp->vaddr + i * PAGE_SIZE))
 			return false;
 
@@ -241,6 +243,7 @@ static void mock_op_unmap_dma_buf(struct dma_buf_attachment *attach,
 	}
 
 	list_del(&table->node);
+	table->base.orig_nents = exp->backed >> PAGE_SHIFT;
 	sg_free_table(&table->base);
 	kfree(table);
 }

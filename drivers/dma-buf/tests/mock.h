@@ -78,6 +78,7 @@ struct mock_call {
  * @fail: errno to answer with, or MOCK_NULL; 0 to succeed
  * @sg_offset: offset into the first page of each table
  * @sg_merge: map to a single DMA segment, as an IOMMU may
+ * @no_pages: claim in each table to have no pages, only DMA addresses
  * @fence_on_map: fence of KERNEL usage to leave in the buffer when mapping
  * @log: the calls
  * @calls: how many of them
@@ -104,6 +105,7 @@ struct mock_exporter {
 	int fail[MOCK_OPS];
 	unsigned int sg_offset;
 	bool sg_merge;
+	bool no_pages;
 	struct dma_fence *fence_on_map;
 	struct mock_call log[MOCK_LOG_MAX];
 	unsigned int calls;
