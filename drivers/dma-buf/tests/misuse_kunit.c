@@ -8,6 +8,7 @@
 
 #include <linux/mm.h>
 #include <linux/sizes.h>
+#include <linux/trace_events.h>
 
 #include <kunit/test-bug.h>
 #include <trace/events/error_report.h>
@@ -341,6 +342,12 @@ static void dma_buf_misuse_vunmap_foreign(struct kunit *test)
 	EXPECT_WARNINGS(test, 0);
 }
 
+static void dma_buf_misuse_trace(int on)
+{
+	if (IS_ENABLED(CONFIG_EVENT_TRACING))
+		trace_set_clr_event("dma_buf", NULL, on);
+}
+
 /* Passes when a buffer that goes before its attachment is leaked whole. */
 static void dma_buf_misuse_release_attached(struct kunit *test)
 {
@@ -361,6 +368,7 @@ static void dma_buf_misuse_release_attached(struct kunit *test)
 	rcu_barrier();
 
 	/* Nobody new can get at it, and the importer goes on as before. */
+	dma_buf_misuse_trace(1);
 	KUNIT_EXPECT_EQ(test, dma_buf_fd(dmabuf, O_CLOEXEC), -EINVAL);
 	KUNIT_EXPECT_PTR_EQ(test, dmabuf->priv, (void *)exp);
 	sgt = dma_buf_map_attachment_unlocked(attach, DMA_TO_DEVICE);
@@ -368,6 +376,7 @@ static void dma_buf_misuse_release_attached(struct kunit *test)
 	if (!IS_ERR_OR_NULL(sgt))
 		dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_TO_DEVICE);
 	dma_buf_detach(dmabuf, attach);
+	dma_buf_misuse_trace(0);
 	MOCK_EXPECT_LOG(test, exp, MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF,
 			MOCK_DETACH);
 	EXPECT_WARNINGS(test, 0);

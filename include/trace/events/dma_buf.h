@@ -30,6 +30,10 @@ TRACE_DEFINE_ENUM(DMA_NONE);
 			 { DMA_FROM_DEVICE, "FROM_DEVICE" },		\
 			 { DMA_NONE, "NONE" })
 
+/* A buffer that is leaked, because an attachment was left, has no file any more. */
+#define dma_buf_trace_ino(dmabuf)					\
+	((dmabuf)->file ? file_inode((dmabuf)->file)->i_ino : 0)
+
 DECLARE_EVENT_CLASS(dma_buf_life,
 		    TP_PROTO(const struct dma_buf *dmabuf),
 		    TP_ARGS(dmabuf),
@@ -81,7 +85,7 @@ DECLARE_EVENT_CLASS(dma_buf_device,
 				     __field(bool, dynamic)
 				     __string(device, dev_name(attach->dev))),
 		    TP_fast_assign(__entry->ino =
-					file_inode(attach->dmabuf->file)->i_ino;
+					dma_buf_trace_ino(attach->dmabuf);
 				   __entry->dynamic = !!attach->importer_ops;
 				   __assign_str(device);),
 		    TP_printk("ino=%lu device=%s %s", __entry->ino,
@@ -106,7 +110,7 @@ DECLARE_EVENT_CLASS(dma_buf_mapping,
 				     __field(int, dir)
 				     __string(device, dev_name(attach->dev))),
 		    TP_fast_assign(__entry->ino =
-					file_inode(attach->dmabuf->file)->i_ino;
+					dma_buf_trace_ino(attach->dmabuf);
 				   __entry->dir = dir;
 				   __assign_str(device);),
 		    TP_printk("ino=%lu device=%s dir=%s", __entry->ino,
