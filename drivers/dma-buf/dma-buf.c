@@ -14,7 +14,6 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/init.h>
-#include <linux/irq_work.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mount.h>
@@ -25,6 +24,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 #include <uapi/linux/dma-buf.h>
 #include <uapi/linux/magic.h>
 
@@ -1368,7 +1368,8 @@ struct dma_buf_poll_slot {
  * Only one unsignalled fence is watched a direction. When it signals, @work
  * either finds the next one or wakes the sleepers. Fence callbacks run under the
  * fence's lock, where no other fence can be asked anything, so they leave it to
- * @work. The last and the first fence take turns: whether fences signal in order
+ * @work. That runs in process context, because not every driver turns interrupts
+ * off while it holds the lock of its fences. The last and the first fence take turns: whether fences signal in order
  * or in reverse, and more are added, the one that signals last is soon found.
  *
  * That nobody sleeps for ever rests on two things. Whoever goes to sleep stands
@@ -1392,7 +1393,7 @@ struct dma_buf_poll {
 	struct dma_buf_object *obj;
 
 	/** @work: Looks again when a fence has signalled. */
-	struct irq_work work;
+	struct work_struct work;
 
 	/** @lock: Protects each slot's fence, and @closed. */
 	spinlock_t lock;
@@ -1434,7 +1435,7 @@ static void dma_buf_poll_fence_cb(struct dma_fence *fence,
 	struct dma_buf_poll_slot *slot =
 		container_of(cb, struct dma_buf_poll_slot, cb);
 
-	irq_work_queue(&slot->poll->work);
+	queue_work(system_highpri_wq, &slot->poll->work);
 }
 
 /* An unsignalled fence that @slot has to wait for, with a reference, or NULL. */
@@ -1462,9 +1463,8 @@ static bool dma_buf_poll_slot_watch(struct dma_buf_poll_slot *slot,
 {
 	struct dma_buf_poll *poll = slot->poll;
 	bool watched = true;
-	unsigned long flags;
 
-	spin_lock_irqsave(&poll->lock, flags);
+	spin_lock(&poll->lock);
 	/* Otherwise somebody was faster, or it does not matter any more. */
 	if (!slot->fence && !poll->closed) {
 		watched = !dma_fence_add_callback(fence, &slot->cb,
@@ -1474,7 +1474,7 @@ static bool dma_buf_poll_slot_watch(struct dma_buf_poll_slot *slot,
 			WRITE_ONCE(slot->first, !slot->first);
 		}
 	}
-	spin_unlock_irqrestore(&poll->lock, flags);
+	spin_unlock(&poll->lock);
 
 	return watched;
 }
@@ -1510,16 +1510,15 @@ static bool dma_buf_poll_slot_arm(struct dma_buf_poll_slot *slot)
 }
 
 /* A fence has signalled: find the next one for those who wait, or wake them. */
-static void dma_buf_poll_work(struct irq_work *work)
+static void dma_buf_poll_work(struct work_struct *work)
 {
 	struct dma_buf_poll *poll = container_of(work, struct dma_buf_poll, work);
 	wait_queue_head_t *wait = &poll->obj->wait;
 	__poll_t fired = 0, ready = 0;
 	struct dma_buf_poll_slot *slot;
-	unsigned long flags;
 	int i;
 
-	spin_lock_irqsave(&poll->lock, flags);
+	spin_lock(&poll->lock);
 	for (i = 0; i < ARRAY_SIZE(poll->slots); i++) {
 		slot = &poll->slots[i];
 		if (slot->fence && test_bit(DMA_FENCE_FLAG_SIGNALED_BIT,
@@ -1528,7 +1527,7 @@ static void dma_buf_poll_work(struct irq_work *work)
 			fired |= slot->event;
 		}
 	}
-	spin_unlock_irqrestore(&poll->lock, flags);
+	spin_unlock(&poll->lock);
 
 	/* Ordered by poll->lock, see struct dma_buf_poll. */
 	if (!waitqueue_active(wait))
@@ -1551,7 +1550,7 @@ static struct dma_buf_poll *dma_buf_poll_create(struct dma_buf_object *obj)
 		return NULL;
 
 	poll->obj = obj;
-	init_irq_work(&poll->work, dma_buf_poll_work);
+	INIT_WORK(&poll->work, dma_buf_poll_work);
 	spin_lock_init(&poll->lock);
 	poll->slots[0].poll = poll;
 	poll->slots[0].event = EPOLLIN;
@@ -1594,13 +1593,13 @@ static void dma_buf_poll_destroy(struct dma_buf_object *obj)
 	if (!poll)
 		return;
 
-	spin_lock_irq(&poll->lock);
+	spin_lock(&poll->lock);
 	poll->closed = true;
 	for (i = 0; i < ARRAY_SIZE(poll->slots); i++)
 		dma_buf_poll_slot_clear(&poll->slots[i]);
-	spin_unlock_irq(&poll->lock);
+	spin_unlock(&poll->lock);
 
-	irq_work_sync(&poll->work);
+	cancel_work_sync(&poll->work);
 	kfree(poll);
 	obj->inode.i_private = NULL;
 }

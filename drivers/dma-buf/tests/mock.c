@@ -203,6 +203,7 @@ static struct sg_table *mock_op_map_dma_buf(struct dma_buf_attachment *attach,
 /* The pages must be the exporter's, mapped or not, DMABUF_DEBUG or not. */
 static bool mock_table_intact(struct mock_exporter *exp, struct sg_table *sgt)
 {
+	unsigned int pages = exp->backed >> PAGE_SHIFT;
 	struct scatterlist *sg;
 	unsigned int i;
 
@@ -745,7 +746,11 @@ static const char *mock_fence_timeline_name(struct dma_fence *fence)
 
 static bool mock_fence_enable_signaling(struct dma_fence *fence)
 {
-	atomic_inc(&mock_fence_timeline(fence)->enabled);
+	struct mock_timeline *tl = mock_fence_timeline(fence);
+
+	atomic_inc(&tl->enabled);
+	if (!in_task())
+		atomic_inc(&tl->interrupted);
 	return true;
 }
 

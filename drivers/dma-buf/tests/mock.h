@@ -178,11 +178,13 @@ void mock_detach(struct kunit *test, struct dma_buf_attachment *attach);
  * @ref: the case's reference and one a fence, which may outlive the case
  * @lock: for fences that share one
  * @enabled: enable_signaling calls
+ * @interrupted: those of them that came in an interrupt
  */
 struct mock_timeline {
 	struct kref ref;
 	spinlock_t lock; /* the fences' */
 	atomic_t enabled;
+	atomic_t interrupted;
 };
 
 struct mock_timeline *mock_timeline(struct kunit *test);

@@ -413,6 +413,34 @@ static void dma_buf_poll_added_meanwhile(struct kunit *test)
 }
 
 /*
+ * Passes when no fence is asked to signal from an interrupt: drivers may hold the
+ * lock of their fences with interrupts on.
+ */
+static void dma_buf_poll_arms_in_task(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_timeline *tl = mock_timeline(test);
+	struct dma_buf_waiter *waiter;
+	struct dma_fence *fence[8];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(fence); i++) {
+		fence[i] = mock_fence(test, tl, true);
+		mock_fence_add(test, exp->dmabuf, fence[i],
+			       DMA_RESV_USAGE_WRITE);
+	}
+	waiter = dma_buf_waiter(test, exp, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	for (i = ARRAY_SIZE(fence); i--;) {
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 0), 0);
+		dma_fence_signal(fence[i]);
+	}
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
+	KUNIT_EXPECT_GT(test, atomic_read(&tl->enabled), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tl->interrupted), 0);
+}
+
+/*
  * Passes when a waiter that queued while the buffer was ready, and asks again
  * without a queue function, is woken: so do epoll and the later rounds of
  * poll().
@@ -742,6 +770,7 @@ static struct kunit_case dma_buf_poll_cases[] = {
 	KUNIT_CASE(dma_buf_poll_in_then_out),
 	KUNIT_CASE(dma_buf_poll_in_not_by_reader),
 	KUNIT_CASE(dma_buf_poll_added_meanwhile),
+	KUNIT_CASE(dma_buf_poll_arms_in_task),
 	KUNIT_CASE(dma_buf_poll_repoll_arms),
 	KUNIT_CASE(dma_buf_poll_ask_often),
 	KUNIT_CASE(dma_buf_poll_many_waiters),
