@@ -1339,8 +1339,9 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap_unlocked, DMA_BUF);
  * be had.
  *
  * A buffer that was ready and is busy again does not tell by itself: it is
- * noticed by the next poll() or epoll_wait(). Only edge-triggered epoll does not
- * ask again on its own, and has to be told with EPOLL_CTL_MOD.
+ * noticed by the next poll() or epoll_wait(). For edge-triggered epoll to ask
+ * again, it is told of a ready buffer each time that it asks, as if there were
+ * always another edge.
  */
 
 /**
@@ -1610,14 +1611,20 @@ static __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 	struct dma_buf_poll_slot *slot;
 	struct dma_buf_poll *poll;
-	__poll_t events, ready;
+	__poll_t requested, events, ready;
 	int i;
 
 	poll_wait(file, &obj->wait, table);
 
-	events = poll_requested_events(table) & (EPOLLIN | EPOLLOUT);
+	requested = poll_requested_events(table);
+	events = requested & (EPOLLIN | EPOLLOUT);
 	ready = dma_buf_poll_ready(dmabuf->resv, events);
 	events &= ~ready;
+
+	/* Have it ask again: nobody tells when the buffer is busy again. */
+	if (ready && requested & EPOLLET)
+		wake_up_poll(&obj->wait, ready);
+
 	/* Ordered by poll_wait(), now or in an earlier round. */
 	if (!events || !waitqueue_active(&obj->wait))
 		return ready;

@@ -440,6 +440,29 @@ static void dma_buf_poll_arms_in_task(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&tl->interrupted), 0);
 }
 
+/* Passes when edge-triggered epoll is made to ask again while it can read. */
+static void dma_buf_poll_edge_asks_again(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	u32 events = POLLIN | (__force u32)EPOLLET;
+	struct dma_buf_waiter *waiter, *level;
+	struct dma_fence *fence;
+
+	level = dma_buf_waiter(test, exp, POLLOUT);
+	waiter = dma_buf_waiter(test, exp, events);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(level), POLLOUT);
+	KUNIT_EXPECT_EQ(test, level->wakes, 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
+	KUNIT_EXPECT_EQ(test, waiter->wakes, 1);
+	KUNIT_EXPECT_EQ(test, waiter->keys, POLLIN);
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_EQ(test, waiter->wakes, 1);
+	dma_fence_signal(fence);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 2), 2);
+}
+
 /*
  * Passes when a waiter that queued while the buffer was ready, and asks again
  * without a queue function, is woken: so do epoll and the later rounds of
@@ -771,6 +794,7 @@ static struct kunit_case dma_buf_poll_cases[] = {
 	KUNIT_CASE(dma_buf_poll_in_not_by_reader),
 	KUNIT_CASE(dma_buf_poll_added_meanwhile),
 	KUNIT_CASE(dma_buf_poll_arms_in_task),
+	KUNIT_CASE(dma_buf_poll_edge_asks_again),
 	KUNIT_CASE(dma_buf_poll_repoll_arms),
 	KUNIT_CASE(dma_buf_poll_ask_often),
 	KUNIT_CASE(dma_buf_poll_many_waiters),

@@ -12,7 +12,6 @@
 
 enum difference {
 	POLL_WAKES_PER_FENCE,
-	POLL_REPEATS_EDGES,
 	POLL_PINS_FILE,
 	POLL_ALLOCATES,
 	NO_TRACEPOINTS,
@@ -26,11 +25,6 @@ static const struct {
 		.name = "poll wakes per fence",
 		.stock = "a blocked poller wakes for each fence that signals",
 		.ours = "a blocked poller wakes once, when the buffer is ready",
-	},
-	[POLL_REPEATS_EDGES] = {
-		.name = "poll repeats edges",
-		.stock = "asking a ready buffer wakes its pollers: EPOLLET reports for ever",
-		.ours = "EPOLLET reports a buffer that became ready once",
 	},
 	[POLL_PINS_FILE] = {
 		.name = "poll pins the file",
