@@ -74,7 +74,7 @@ static struct sync_file *dma_buf_sync_file_snapshot(struct dma_buf *dmabuf,
  *
  * Context: Process context, may sleep. Reservation lock not held.
  * Return: 0 with a new file descriptor in @arg; -EFAULT for a bad pointer,
- * -EINVAL for bad flags, -EMFILE or -ENFILE without a free descriptor, -ENOMEM.
+ * -EINVAL for bad flags, -EMFILE without a free descriptor, -ENOMEM.
  */
 long dma_buf_ioctl_export_sync_file(struct dma_buf *dmabuf,
 				    struct dma_buf_export_sync_file __user *arg)

@@ -94,8 +94,8 @@ struct dma_buf_ops {
 	 * @map_dma_buf:
 	 *
 	 * Make the buffer reachable for &dma_buf_attachment.dev and return the
-	 * list of DMA addresses. The storage may be chosen as late as this, by
-	 * looking through &dma_buf.attachments.
+	 * list of DMA addresses. The storage may be chosen as late as this, to
+	 * suit all devices that @attach was called for.
 	 *
 	 * A static exporter returns only when the memory is ready for use. A
 	 * dynamic one may leave that to fences of %DMA_RESV_USAGE_KERNEL in
