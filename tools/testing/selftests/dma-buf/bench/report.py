@@ -26,7 +26,7 @@ def read_guest(path):
     """The lines that a guest wrote, as (name, count, value)."""
     lines = path.read_text().splitlines()
     if not lines or lines[-1] != "end":
-        sys.exit(f"bench: {path}: {lines[-1] if lines else 'empty'}")
+        sys.exit(f"bench: {path}: {lines[-1] if lines else 'empty'}, see {path}.console")
     for line in lines[:-1]:
         if line.startswith("# "):
             continue
@@ -142,13 +142,14 @@ def compare(sides, targets, same):
                     verdict.append("worse than stock")
             if reach is not None and new > reach * (slack if slack > 1.01 else 1):
                 verdict.append(f"{show(reach)} missed")
-            if most_locked is not None and locks[1] > most_locked:
-                verdict.append(f"{show(most_locked)} locked missed")
-        if verdict and number(accepted) is not None and new <= number(accepted):
+        accept = number(accepted) is not None and new <= number(accepted)
+        bad = [] if accept else verdict
+        if verdict and accept:
             verdict = ["accepted: " + ", ".join(verdict)]
-        else:
-            complaints += [f"{name}: {show(old)} -> {show(new)} {unit}: {what}"
-                           for what in verdict]
+        if not same and most_locked is not None and locks[1] > most_locked:
+            bad = [*bad, f"{show(most_locked)} locked missed"]
+            verdict = [*verdict, bad[-1]]
+        complaints += [f"{name}: {show(old)} -> {show(new)} {unit}: {what}" for what in bad]
         rows.append((name, unit, old, new, ratio, bottom, locks[0], locks[1],
                      ours.get(("locked", floor)) if unit == "insns" else None,
                      "" if same else reach, ", ".join(verdict)))
