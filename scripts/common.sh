@@ -120,9 +120,12 @@ only_x86_64()
 	[ $machine = x86_64 ] || die "CONFIG=$CONFIG: this is for \"make test\""
 }
 
-# One verb at a time in a build directory; a verb may run others.
+# One verb at a time in a build directory; a verb may run others. What has no lock
+# file is somebody else's: much of what is in a build directory gets removed.
 if [ "${DMA_BUF_LOCKED:-}" != "$O" ]; then
 	mkdir -p "$O"
+	[ -e "$O/.lock" ] || [ -z "$(ls -A "$O")" ] ||
+		die "O=$O: neither a build directory nor empty"
 	exec 9>"$O/.lock"
 	flock -n 9 || die "$O is in use by another make"
 	export DMA_BUF_LOCKED="$O"
