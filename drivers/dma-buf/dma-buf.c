@@ -1353,6 +1353,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap_unlocked, DMA_BUF);
  * @event: EPOLLIN or EPOLLOUT
  * @usage: the fences that matter
  * @first: watch the first unsignalled fence next time, rather than the last
+ * @alone: when @fence was picked there was no other to wait for
  */
 struct dma_buf_poll_slot {
 	struct dma_fence_cb cb;
@@ -1361,17 +1362,22 @@ struct dma_buf_poll_slot {
 	__poll_t event;
 	enum dma_resv_usage usage;
 	bool first;
+	bool alone;
 };
 
 /**
  * struct dma_buf_poll - what it takes to wake the sleepers of one buffer
  *
- * Only one unsignalled fence is watched a direction. When it signals, @work
- * either finds the next one or wakes the sleepers. Fence callbacks run under the
- * fence's lock, where no other fence can be asked anything, so they leave it to
- * @work. That runs in process context, because not every driver turns interrupts
- * off while it holds the lock of its fences. The last and the first fence take turns: whether fences signal in order
- * or in reverse, and more are added, the one that signals last is soon found.
+ * Only one unsignalled fence is watched a direction. If there is no other, it
+ * wakes the sleepers when it signals, and they find those that were added. Else
+ * @work looks for the next one, and wakes them if there is none: fence callbacks
+ * run under the fence's lock, where no other fence can be asked anything. The work
+ * is done in process context, because not every driver turns interrupts off while
+ * it holds the lock of its fences.
+ *
+ * The last and the first fence take turns: whether fences signal in order or in
+ * reverse, and more are added, the one that signals last is soon found. The last
+ * one that was watched is let go with the next one, or with the file.
  *
  * That nobody sleeps for ever rests on two things. Whoever goes to sleep stands
  * on the wait queue before looking at the slot, and the work empties the slot
@@ -1436,11 +1442,18 @@ static void dma_buf_poll_fence_cb(struct dma_fence *fence,
 	struct dma_buf_poll_slot *slot =
 		container_of(cb, struct dma_buf_poll_slot, cb);
 
-	queue_work(system_highpri_wq, &slot->poll->work);
+	if (slot->alone)
+		wake_up_poll(&slot->poll->obj->wait, slot->event);
+	else
+		queue_work(system_highpri_wq, &slot->poll->work);
 }
 
-/* An unsignalled fence that @slot has to wait for, with a reference, or NULL. */
-static struct dma_fence *dma_buf_poll_slot_pick(struct dma_buf_poll_slot *slot)
+/*
+ * An unsignalled fence that @slot has to wait for, with a reference, or NULL; and
+ * whether it is the only one.
+ */
+static struct dma_fence *dma_buf_poll_slot_pick(struct dma_buf_poll_slot *slot,
+						bool *alone)
 {
 	struct dma_resv *resv = slot->poll->obj->base.resv;
 	struct dma_fence *fence, *picked = NULL;
@@ -1448,36 +1461,15 @@ static struct dma_fence *dma_buf_poll_slot_pick(struct dma_buf_poll_slot *slot)
 
 	dma_resv_iter_begin(&cursor, resv, slot->usage);
 	dma_resv_for_each_fence_unlocked(&cursor, fence) {
+		*alone = !picked;
+		if (picked && READ_ONCE(slot->first))
+			break;
 		dma_fence_put(picked);
 		picked = dma_fence_get(fence);
-		if (READ_ONCE(slot->first))
-			break;
 	}
 	dma_resv_iter_end(&cursor);
 
 	return picked;
-}
-
-/* Watch @fence; true unless it has signalled meanwhile. */
-static bool dma_buf_poll_slot_watch(struct dma_buf_poll_slot *slot,
-				    struct dma_fence *fence)
-{
-	struct dma_buf_poll *poll = slot->poll;
-	bool watched = true;
-
-	spin_lock(&poll->lock);
-	/* Otherwise somebody was faster, or it does not matter any more. */
-	if (!slot->fence && !poll->closed) {
-		watched = !dma_fence_add_callback(fence, &slot->cb,
-						  dma_buf_poll_fence_cb);
-		if (watched) {
-			slot->fence = dma_fence_get(fence);
-			WRITE_ONCE(slot->first, !slot->first);
-		}
-	}
-	spin_unlock(&poll->lock);
-
-	return watched;
 }
 
 /* Empty @slot. The callback neither runs nor will run afterwards. */
@@ -1493,17 +1485,48 @@ static void dma_buf_poll_slot_clear(struct dma_buf_poll_slot *slot)
 	slot->fence = NULL;
 }
 
+static bool dma_buf_poll_slot_fired(const struct dma_buf_poll_slot *slot)
+{
+	return slot->fence &&
+	       test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &slot->fence->flags);
+}
+
+/* Watch @fence; true unless it has signalled meanwhile. */
+static bool dma_buf_poll_slot_watch(struct dma_buf_poll_slot *slot,
+				    struct dma_fence *fence, bool alone)
+{
+	struct dma_buf_poll *poll = slot->poll;
+	bool watched = true;
+
+	spin_lock(&poll->lock);
+	if (dma_buf_poll_slot_fired(slot))
+		dma_buf_poll_slot_clear(slot);
+	/* Otherwise somebody was faster, or it does not matter any more. */
+	if (!slot->fence && !poll->closed) {
+		slot->alone = alone;
+		watched = !dma_fence_add_callback(fence, &slot->cb,
+						  dma_buf_poll_fence_cb);
+		if (watched) {
+			slot->fence = dma_fence_get(fence);
+			WRITE_ONCE(slot->first, !slot->first);
+		}
+	}
+	spin_unlock(&poll->lock);
+
+	return watched;
+}
+
 /* See to it that sleepers are woken; true when there is nothing to wait for. */
 static bool dma_buf_poll_slot_arm(struct dma_buf_poll_slot *slot)
 {
 	struct dma_fence *fence;
-	bool watched;
+	bool alone, watched;
 
 	do {
-		fence = dma_buf_poll_slot_pick(slot);
+		fence = dma_buf_poll_slot_pick(slot, &alone);
 		if (!fence)
 			return true;
-		watched = dma_buf_poll_slot_watch(slot, fence);
+		watched = dma_buf_poll_slot_watch(slot, fence, alone);
 		dma_fence_put(fence);
 	} while (!watched);
 
@@ -1522,8 +1545,7 @@ static void dma_buf_poll_work(struct work_struct *work)
 	spin_lock(&poll->lock);
 	for (i = 0; i < ARRAY_SIZE(poll->slots); i++) {
 		slot = &poll->slots[i];
-		if (slot->fence && test_bit(DMA_FENCE_FLAG_SIGNALED_BIT,
-					    &slot->fence->flags)) {
+		if (!slot->alone && dma_buf_poll_slot_fired(slot)) {
 			dma_buf_poll_slot_clear(slot);
 			fired |= slot->event;
 		}
@@ -1611,18 +1633,17 @@ static __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 	struct dma_buf_poll_slot *slot;
 	struct dma_buf_poll *poll;
-	__poll_t requested, events, ready;
+	__poll_t events, ready;
 	int i;
 
 	poll_wait(file, &obj->wait, table);
 
-	requested = poll_requested_events(table);
-	events = requested & (EPOLLIN | EPOLLOUT);
+	events = poll_requested_events(table) & (EPOLLIN | EPOLLOUT);
 	ready = dma_buf_poll_ready(dmabuf->resv, events);
 	events &= ~ready;
 
 	/* Have it ask again: nobody tells when the buffer is busy again. */
-	if (ready && requested & EPOLLET)
+	if (ready && poll_requested_events(table) & EPOLLET)
 		wake_up_poll(&obj->wait, ready);
 
 	/* Ordered by poll_wait(), now or in an earlier round. */

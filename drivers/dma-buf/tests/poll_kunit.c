@@ -215,12 +215,15 @@ static void dma_buf_poll_ready_arms_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 0), 0);
 }
 
-/* Passes when arming pins nothing, and waking leaves nothing behind. */
+/*
+ * Passes when arming pins nothing but the fence, and no longer than until there is
+ * another or the buffer is gone.
+ */
 static void dma_buf_poll_references(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
-	struct dma_fence *fence;
+	struct dma_fence *fence, *next;
 
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	waiter = dma_buf_waiter(test, exp, DMA_BUF_POLL_BOTH);
@@ -231,7 +234,16 @@ static void dma_buf_poll_references(struct kunit *test)
 	dma_fence_signal(fence);
 	dma_buf_waiter_wakes(waiter, 1);
 	KUNIT_EXPECT_EQ(test, file_count(exp->dmabuf->file), 1);
-	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 2);
+
+	next = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_LE(test, kref_read(&fence->refcount), 2);
+	KUNIT_EXPECT_EQ(test, kref_read(&next->refcount), 4);
+	dma_buf_waiter_leave(test, waiter);
+	mock_put(exp);
+	KUNIT_EXPECT_TRUE(test, mock_wait_released(exp));
+	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 1);
+	KUNIT_EXPECT_EQ(test, kref_read(&next->refcount), 1);
 }
 
 enum dma_buf_poll_order { DMA_BUF_FORWARD, DMA_BUF_REVERSE, DMA_BUF_RANDOM };
@@ -332,7 +344,7 @@ static void dma_buf_poll_wakes_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, waiter->keys, row->events);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), row->events);
 	for (i = 0; i < row->num; i++)
-		KUNIT_EXPECT_LE(test, kref_read(&fence[i]->refcount), 2);
+		KUNIT_EXPECT_LE(test, kref_read(&fence[i]->refcount), 3);
 }
 
 /* Passes when all fences at once, with nobody in between, wake once as well. */
@@ -394,7 +406,10 @@ static void dma_buf_poll_in_not_by_reader(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
 }
 
-/* Passes when fences added while somebody sleeps are waited for, too. */
+/*
+ * Passes when fences added while somebody sleeps are waited for, too: who is
+ * woken for the only one there was finds them.
+ */
 static void dma_buf_poll_added_meanwhile(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -407,9 +422,12 @@ static void dma_buf_poll_added_meanwhile(struct kunit *test)
 	two = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 
 	dma_fence_signal(one);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 0), 0);
-	dma_fence_signal(two);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_TRUE(test, mock_fence_armed(two));
+	dma_fence_signal(two);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 2), 2);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
 }
 
 /*
