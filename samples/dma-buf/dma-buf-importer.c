@@ -130,12 +130,17 @@ static const char *sample_fence_timeline_name(struct dma_fence *fence)
 	return "jobs";
 }
 
+static void sample_job_free(struct rcu_head *rcu)
+{
+	kfree(container_of(rcu, struct sample_job, fence.rcu));
+	/* An unloader waits for RCU, and so for the end of this. */
+	module_put(THIS_MODULE);
+}
+
+/* Others may still look at the fence under RCU. */
 static void sample_fence_release(struct dma_fence *fence)
 {
-	struct sample_job *job = container_of(fence, struct sample_job, fence);
-
-	/* Others may still look at the fence under RCU. */
-	kfree_rcu(job, fence.rcu);
+	call_rcu(&fence->rcu, sample_job_free);
 }
 
 static const struct dma_fence_ops sample_fence_ops = {
@@ -178,7 +183,11 @@ static int sample_job_start(struct sample_import *import,
 		goto out;
 	ret = 0;
 
-	/* From here on nothing fails: others rely on the fence to signal. */
+	/*
+	 * From here on nothing fails: others rely on the fence to signal. It
+	 * stays with the buffer for longer than this file is open.
+	 */
+	__module_get(THIS_MODULE);
 	dma_fence_init(&job->fence, &sample_fence_ops, &job->lock,
 		       import->context, ++import->seqno);
 	dma_resv_add_fence(resv, &job->fence, DMA_RESV_USAGE_WRITE);

@@ -8,6 +8,7 @@
 
 #define EXPORTER "/dev/dma-buf-exporter"
 #define IMPORTER "/dev/dma-buf-importer"
+#define IMPORTER_USERS "/sys/module/dma_buf_importer/refcnt"
 #define DMA_DEBUG_PATH "/sys/kernel/debug/dma-api"
 #define SKIP_TWO_DEVICES "CONFIG_DMA_API_DEBUG takes the second device for a mistake"
 #define SKIP_SAMPLE "no such device: needs CONFIG_SAMPLE_DMA_BUF"
@@ -295,6 +296,45 @@ TEST_F(buffer, job_after_job)
 	ASSERT_LE(2 * JOB_LEAST, now_ms() - start);
 	close(one);
 	close(two);
+}
+
+/* How many need the importer's module, or -errno if it is built in. */
+static int module_users(void)
+{
+	char *text = text_of(IMPORTER_USERS, 64);
+	int users = text ? atoi(text) : -ENOENT;
+
+	free(text);
+	return users;
+}
+
+/* What went before is given back when RCU says so. */
+static bool module_users_settle(int want)
+{
+	int tries;
+
+	for (tries = 0; tries < 300 && module_users() != want; tries++)
+		sleep_ms(10);
+	sleep_ms(50);
+	return module_users() == want;
+}
+
+/* Passes when the importer's code stays as long as a buffer has its fence. */
+TEST_F(buffer, job_keeps_the_module)
+{
+	int dev = device_open(IMPORTER);
+
+	if (dev < 0)
+		SKIP(return, SKIP_SAMPLE);
+	if (module_users() < 0)
+		SKIP(return, "no " IMPORTER_USERS ": needs CONFIG_SAMPLE_DMA_BUF=m");
+	ASSERT_EQ(0, sample_import(dev, self->fd));
+	ASSERT_EQ(0, sample_run(dev, 0));
+	close(dev);
+	ready(POLLIN | POLLOUT, self->fd, POLLIN | POLLOUT);
+	EXPECT_TRUE(module_users_settle(1));
+	close_buffer();
+	EXPECT_TRUE(module_users_settle(0));
 }
 
 static int call_run(struct worker *worker)
