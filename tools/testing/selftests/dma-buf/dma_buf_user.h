@@ -400,6 +400,18 @@ static inline char *text_of(const char *path, size_t step)
 	return text;
 }
 
+static inline int sys_write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	int ret = fd < 0 ? -errno : 0;
+
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
 /* The first line of @text that contains @word, cut out in place. */
 static inline char *line_with(char *text, const char *word)
 {

@@ -131,6 +131,39 @@ static inline int open_fds(void)
 	return count;
 }
 
+/* A figure in KiB from /proc/meminfo. */
+static inline long meminfo(const char *name)
+{
+	char *text = text_of("/proc/meminfo", 8192), *line = line_with(text, name);
+	long size = line ? atol(line + strlen(name)) : -EIO;
+
+	free(text);
+	return size;
+}
+
+/* Do the slab caches come down to @want KiB? */
+static inline bool slab_settles(long want)
+{
+	int tries;
+
+	for (tries = 0; tries < 600; tries++) {
+		if (meminfo("Slab:") <= want)
+			return true;
+		sleep_ms(20);
+	}
+	return false;
+}
+
+/* A handler for signals that are only to interrupt. */
+static inline void take_signal(int signal)
+{
+	(void)signal;
+}
+
+/* Two names, one of them as long as can be. */
+#define LONGEST "0123456789abcdef0123456789abcde"
+#define SHORTER "short"
+
 /* Is the buffer with this inode number alive, by bufinfo? */
 static inline bool listed(unsigned long ino)
 {

@@ -375,16 +375,7 @@ TEST_F(buffer, watch_does_not_pin)
 	close(notify);
 }
 
-/* How many KiB the slab caches have, and how many files are open everywhere. */
-static long slab_size(void)
-{
-	char *text = text_of("/proc/meminfo", 8192), *line = line_with(text, "Slab:");
-	long size = line ? atol(line + strlen("Slab:")) : -EIO;
-
-	free(text);
-	return size;
-}
-
+/* How many files are open everywhere. */
 static long open_files(void)
 {
 	char *text = text_of("/proc/sys/fs/file-nr", 64);
@@ -407,18 +398,6 @@ static int come_and_go(const struct exporter *from, int dev, unsigned int count)
 
 #define NOISE 512	/* KiB by which the caches vary anyway */
 
-static bool slab_settles(long before)
-{
-	int tries;
-
-	for (tries = 0; tries < 100; tries++) {
-		if (slab_size() < before + NOISE)
-			return true;
-		sleep_ms(20);
-	}
-	return false;
-}
-
 /*
  * Passes when 100,000 buffers leave no descriptor, no file and no memory. Some
  * thousand will do for those that take longer, and a second time with 32 bits.
@@ -432,10 +411,10 @@ TEST_F_TIMEOUT(buffer, many_come_and_go, 240)
 	if (!access("/sys/kernel/debug/kmemleak", F_OK))
 		SKIP(return, "freed memory is kept for a while: kmemleak counts");
 	ASSERT_EQ(0, come_and_go(self->from, self->dev, 1000));
-	before = must(slab_size());
+	before = must(meminfo("Slab:"));
 	ASSERT_EQ(0, come_and_go(self->from, self->dev, all ? 100000 : 5000));
-	EXPECT_TRUE(slab_settles(before))
-		TH_LOG("%ld KiB more", slab_size() - before);
+	EXPECT_TRUE(slab_settles(before + NOISE))
+		TH_LOG("%ld KiB more", meminfo("Slab:") - before);
 	EXPECT_EQ(fds, open_fds());
 	EXPECT_GT(files + 100, open_files());
 }

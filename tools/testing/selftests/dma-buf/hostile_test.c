@@ -352,21 +352,12 @@ TEST_F(buffer, fill_the_table)
 #define GROUPS "/sys/fs/cgroup"
 #define GROUP GROUPS "/dma-buf-test"
 
-static bool write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t len = fd < 0 ? -1 : write(fd, text, strlen(text));
-
-	close(fd);
-	return len == strlen(text);
-}
-
 /* In a group with little memory, make buffers until it is used up. */
 static void hoard(const struct exporter *from, int dev)
 {
 	int fd;
 
-	if (set_fd_limit(4096) || !write_text(GROUP "/cgroup.procs", "0"))
+	if (set_fd_limit(4096) || sys_write_text(GROUP "/cgroup.procs", "0"))
 		_exit(1);
 	do {
 		fd = from->alloc(dev, getpagesize(), true);
@@ -383,8 +374,8 @@ TEST_F(buffer, memory_group)
 	int status;
 	pid_t child;
 
-	write_text(GROUPS "/cgroup.subtree_control", "+memory");
-	if (mkdir(GROUP, 0700) || !write_text(GROUP "/memory.max", "2M")) {
+	sys_write_text(GROUPS "/cgroup.subtree_control", "+memory");
+	if (mkdir(GROUP, 0700) || sys_write_text(GROUP "/memory.max", "2M")) {
 		rmdir(GROUP);
 		SKIP(return, "no memory groups: needs CONFIG_MEMCG, cgroup2 mounted");
 	}

@@ -18,28 +18,6 @@
 #define SPARE (96L << 10)	/* KiB of memory to leave to everybody else */
 #define NOISE (4L << 10)	/* KiB by which the caches vary anyway */
 
-/* A figure in KiB from /proc/meminfo. */
-static long memory(const char *name)
-{
-	char *text = text_of("/proc/meminfo", 8192), *line = line_with(text, name);
-	long size = line ? atol(line + strlen(name)) : -EIO;
-
-	free(text);
-	return size;
-}
-
-static bool slab_settles(long want)
-{
-	int tries;
-
-	for (tries = 0; tries < 600; tries++) {
-		if (memory("Slab:") <= want)
-			return true;
-		sleep_ms(20);
-	}
-	return false;
-}
-
 /* Buffers that all have the same page: only the core's own memory counts. */
 static int share_page(int dev, int memfd)
 {
@@ -104,17 +82,17 @@ TEST_F_TIMEOUT(load, buffers, PATIENCE)
 
 	ASSERT_NE(NULL, fd);
 	ASSERT_EQ(0, allow_fds(limit + 100));
-	slab = must(memory("Slab:"));
+	slab = must(meminfo("Slab:"));
 	start = now_ms();
 	for (count = 0; count < limit; count++) {
-		if (count % 256 == 0 && memory("MemAvailable:") < SPARE)
+		if (count % 256 == 0 && meminfo("MemAvailable:") < SPARE)
 			break;
 		fd[count] = must(share_page(self->dev, self->memfd));
 	}
 	made = now_ms();
 	EXPECT_EQ(self->objects + 1 + count, sys_objects());
 	listed = now_ms();
-	peak = memory("Slab:");
+	peak = meminfo("Slab:");
 	for (i = 0; i < count; i++)
 		ASSERT_EQ(0, close(fd[i]));
 	closed = now_ms();
@@ -125,7 +103,7 @@ TEST_F_TIMEOUT(load, buffers, PATIENCE)
 	if (access("/sys/kernel/debug/kmemleak", F_OK))
 		EXPECT_TRUE(slab_settles(slab + NOISE + (peak - slab) / 20))
 			TH_LOG("%ld KiB of slabs before, %ld with all, %ld now",
-			       slab, peak, memory("Slab:"));
+			       slab, peak, meminfo("Slab:"));
 	EXPECT_LT(limit / 100, count);
 	free(fd);
 }

@@ -2,9 +2,6 @@
 /* DMA_BUF_SET_NAME: what a name may be and every place that shows it. */
 #include "dma_buf_utils.h"
 
-#define LONGEST "0123456789abcdef0123456789abcde"
-#define SHORTER "short"
-
 /* The name by /proc/self/fd/N, behind "/dmabuf:". */
 static const char *name_by_link(int fd)
 {

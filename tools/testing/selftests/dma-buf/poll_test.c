@@ -136,11 +136,6 @@ TEST_F(buffer, select_readiness)
 	EXPECT_EQ(BOTH, selected(self->fd, all, 0));
 }
 
-static void take_signal(int signal)
-{
-	(void)signal;
-}
-
 /* Passes when ppoll() lets a signal through that was blocked until then. */
 TEST_F(buffer, ppoll_unblocks_a_signal)
 {

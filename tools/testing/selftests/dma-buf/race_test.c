@@ -420,11 +420,6 @@ TEST_F_TIMEOUT(buffer, epoll_signal_close, PATIENCE)
 		    { .what = "signal", .round = signal_next });
 }
 
-static void take_signal(int signal)
-{
-	(void)signal;
-}
-
 /* After START the buffer is the CPU's: no fence may be left. */
 static int bracket(struct race *race, struct racer *racer)
 {
@@ -500,9 +495,6 @@ TEST_F_TIMEOUT(buffer, import_export_signal, PATIENCE)
 }
 
 /* Names */
-
-#define LONGEST "0123456789abcdef0123456789abcde"
-#define SHORTER "short"
 
 static int rename_it(struct race *race, struct racer *racer)
 {

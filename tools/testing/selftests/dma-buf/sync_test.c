@@ -219,11 +219,6 @@ TEST_F(buffer, callers_and_fences)
 		EXPECT_EQ(0, worker_join(&worker[i]));
 }
 
-static void take_signal(int signal)
-{
-	(void)signal;
-}
-
 static void handle_usr1(int flags)
 {
 	struct sigaction action = {

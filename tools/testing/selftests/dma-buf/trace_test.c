@@ -19,18 +19,6 @@ struct event {
 static struct event events[TRACE_MAX];
 static int num_events;
 
-static int write_to(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	int ret = fd < 0 ? -errno : 0;
-
-	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
 /* What a case before has left when it failed would go on to be told. */
 static int instance_make(void)
 {
@@ -42,7 +30,7 @@ static int trace_begin(void)
 {
 	int ret = instance_make();
 
-	return ret ?: write_to(INSTANCE "/events/dma_buf/enable", "1");
+	return ret ?: sys_write_text(INSTANCE "/events/dma_buf/enable", "1");
 }
 
 static int trace_end(void)
@@ -176,9 +164,9 @@ static int large_begin(void)
 	char pid[16];
 
 	snprintf(pid, sizeof(pid), "%d", getpid());
-	ret = ret ?: write_to(INSTANCE "/set_event_pid", pid);
-	ret = ret ?: write_to(LARGE_ALLOC "filter", "order >= 3");
-	return ret ?: write_to(LARGE_ALLOC "enable", "1");
+	ret = ret ?: sys_write_text(INSTANCE "/set_event_pid", pid);
+	ret = ret ?: sys_write_text(LARGE_ALLOC "filter", "order >= 3");
+	return ret ?: sys_write_text(LARGE_ALLOC "enable", "1");
 }
 
 /* Reading the trace takes such memory too. Who asks with NORETRY can do with less. */
@@ -187,7 +175,7 @@ static unsigned int large_end(void)
 	unsigned int count = 0;
 	char *text, *line, *rest;
 
-	write_to(LARGE_ALLOC "enable", "0");
+	sys_write_text(LARGE_ALLOC "enable", "0");
 	text = text_of(INSTANCE "/trace", 65536);
 	rest = text;
 	while ((line = strsep(&rest, "\n"))) {
