@@ -30,10 +30,6 @@ TRACE_DEFINE_ENUM(DMA_NONE);
 			 { DMA_FROM_DEVICE, "FROM_DEVICE" },		\
 			 { DMA_NONE, "NONE" })
 
-/* A buffer that is leaked, because an attachment was left, has no file any more. */
-#define dma_buf_trace_ino(dmabuf)					\
-	((dmabuf)->file ? file_inode((dmabuf)->file)->i_ino : 0)
-
 DECLARE_EVENT_CLASS(dma_buf_life,
 		    TP_PROTO(const struct dma_buf *dmabuf),
 		    TP_ARGS(dmabuf),
@@ -78,14 +74,16 @@ DEFINE_EVENT(dma_buf_handle, dma_buf_get,
 	     TP_PROTO(const struct dma_buf *dmabuf, int fd),
 	     TP_ARGS(dmabuf, fd));
 
+/* A buffer that is leaked, because an attachment was left, has no file any more. */
 DECLARE_EVENT_CLASS(dma_buf_device,
 		    TP_PROTO(const struct dma_buf_attachment *attach),
 		    TP_ARGS(attach),
 		    TP_STRUCT__entry(__field(unsigned long, ino)
 				     __field(bool, dynamic)
 				     __string(device, dev_name(attach->dev))),
-		    TP_fast_assign(__entry->ino =
-					dma_buf_trace_ino(attach->dmabuf);
+		    TP_fast_assign(struct file *file = attach->dmabuf->file;
+
+				   __entry->ino = file ? file_inode(file)->i_ino : 0;
 				   __entry->dynamic = !!attach->importer_ops;
 				   __assign_str(device);),
 		    TP_printk("ino=%lu device=%s %s", __entry->ino,
@@ -109,8 +107,9 @@ DECLARE_EVENT_CLASS(dma_buf_mapping,
 		    TP_STRUCT__entry(__field(unsigned long, ino)
 				     __field(int, dir)
 				     __string(device, dev_name(attach->dev))),
-		    TP_fast_assign(__entry->ino =
-					dma_buf_trace_ino(attach->dmabuf);
+		    TP_fast_assign(struct file *file = attach->dmabuf->file;
+
+				   __entry->ino = file ? file_inode(file)->i_ino : 0;
 				   __entry->dir = dir;
 				   __assign_str(device);),
 		    TP_printk("ino=%lu device=%s dir=%s", __entry->ino,

@@ -132,7 +132,7 @@ static inline int open_fds(void)
 }
 
 /* A figure in KiB from /proc/meminfo. */
-static inline long meminfo(const char *name)
+static inline long meminfo_kib(const char *name)
 {
 	char *text = text_of("/proc/meminfo", 8192), *line = line_with(text, name);
 	long size = line ? atol(line + strlen(name)) : -EIO;
@@ -147,7 +147,7 @@ static inline bool slab_settles(long want)
 	int tries;
 
 	for (tries = 0; tries < 600; tries++) {
-		if (meminfo("Slab:") <= want)
+		if (meminfo_kib("Slab:") <= want)
 			return true;
 		sleep_ms(20);
 	}

@@ -411,10 +411,10 @@ TEST_F_TIMEOUT(buffer, many_come_and_go, 240)
 	if (!access("/sys/kernel/debug/kmemleak", F_OK))
 		SKIP(return, "freed memory is kept for a while: kmemleak counts");
 	ASSERT_EQ(0, come_and_go(self->from, self->dev, 1000));
-	before = must(meminfo("Slab:"));
+	before = must(meminfo_kib("Slab:"));
 	ASSERT_EQ(0, come_and_go(self->from, self->dev, all ? 100000 : 5000));
 	EXPECT_TRUE(slab_settles(before + NOISE))
-		TH_LOG("%ld KiB more", meminfo("Slab:") - before);
+		TH_LOG("%ld KiB more", meminfo_kib("Slab:") - before);
 	EXPECT_EQ(fds, open_fds());
 	EXPECT_GT(files + 100, open_files());
 }

@@ -82,17 +82,17 @@ TEST_F_TIMEOUT(load, buffers, PATIENCE)
 
 	ASSERT_NE(NULL, fd);
 	ASSERT_EQ(0, allow_fds(limit + 100));
-	slab = must(meminfo("Slab:"));
+	slab = must(meminfo_kib("Slab:"));
 	start = now_ms();
 	for (count = 0; count < limit; count++) {
-		if (count % 256 == 0 && meminfo("MemAvailable:") < SPARE)
+		if (count % 256 == 0 && meminfo_kib("MemAvailable:") < SPARE)
 			break;
 		fd[count] = must(share_page(self->dev, self->memfd));
 	}
 	made = now_ms();
 	EXPECT_EQ(self->objects + 1 + count, sys_objects());
 	listed = now_ms();
-	peak = meminfo("Slab:");
+	peak = meminfo_kib("Slab:");
 	for (i = 0; i < count; i++)
 		ASSERT_EQ(0, close(fd[i]));
 	closed = now_ms();
@@ -103,7 +103,7 @@ TEST_F_TIMEOUT(load, buffers, PATIENCE)
 	if (access("/sys/kernel/debug/kmemleak", F_OK))
 		EXPECT_TRUE(slab_settles(slab + NOISE + (peak - slab) / 20))
 			TH_LOG("%ld KiB of slabs before, %ld with all, %ld now",
-			       slab, peak, meminfo("Slab:"));
+			       slab, peak, meminfo_kib("Slab:"));
 	EXPECT_LT(limit / 100, count);
 	free(fd);
 }
