@@ -39,17 +39,17 @@ struct bench_run {
 
 #define BENCH_NULL	_IO('B', 0)	/* the price of an ioctl */
 #define BENCH_SCENE	_IOW('B', 1, struct bench_scene)	/* returns an fd */
-#define BENCH_STRIKE	_IO('B', 2)	/* the scene; close the fd first */
+#define BENCH_DESTROY	_IO('B', 2)	/* the scene; close the fd first */
 #define BENCH_SIGNAL	_IO('B', 3)	/* the scene's fence number ARG */
 #define BENCH_HOLD	_IO('B', 4)	/* the reservation, for ARG ms from now */
-#define BENCH_RELAX	_IO('B', 5)	/* wait until it is no longer held */
+#define BENCH_WAIT	_IO('B', 5)	/* wait until it is no longer held */
 #define BENCH_LIVE	_IO('B', 6)	/* see to it that ARG buffers live */
 #define BENCH_FILES	_IO('B', 7)	/* the same with mere files */
 #define BENCH_EXPORT	_IO('B', 8)	/* a buffer; returns an fd */
 #define BENCH_CYCLE	_IO('B', 9)	/* export and put ARG buffers */
 #define BENCH_CYCLE_FILES _IO('B', 10)	/* the same with mere files */
 #define BENCH_FENCE	_IO('B', 11)	/* a sync_file, unsignalled; returns an fd */
-#define BENCH_SLICE	_IO('B', 13)	/* let the CPUs take turns often */
+#define BENCH_TAKE_TURNS _IO('B', 13)	/* let the CPUs take turns often */
 #define BENCH_RUN	_IOWR('B', 12, struct bench_run) /* -ENOENT: no such row */
 
 /*

@@ -105,7 +105,7 @@ static long bench_scene(const void __user *arg)
 	ret = dma_buf_fd(current_scene.dmabuf, O_CLOEXEC);
 	if (ret < 0) {
 		dma_buf_put(current_scene.dmabuf);
-		scene_strike(&current_scene);
+		scene_destroy(&current_scene);
 	}
 	return ret;
 }
@@ -170,7 +170,7 @@ static long bench_hold(unsigned long ms)
  * When QEMU counts instructions a CPU runs on until a timer of the machine
  * expires. This one does so 8192 times a second, and nobody takes its interrupt.
  */
-static long bench_slice(void)
+static long bench_take_turns(void)
 {
 	unsigned long flags;
 
@@ -201,14 +201,14 @@ static long bench_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return 0;
 	case BENCH_SCENE:
 		return bench_scene((void __user *)arg);
-	case BENCH_STRIKE:
-		scene_strike(&current_scene);
+	case BENCH_DESTROY:
+		scene_destroy(&current_scene);
 		return 0;
 	case BENCH_SIGNAL:
 		return bench_signal(arg);
 	case BENCH_HOLD:
 		return bench_hold(arg);
-	case BENCH_RELAX:
+	case BENCH_WAIT:
 		wait_for_completion(&released);
 		return 0;
 	case BENCH_LIVE:
@@ -223,8 +223,8 @@ static long bench_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return bench_cycle(arg, plain_file);
 	case BENCH_FENCE:
 		return bench_fence();
-	case BENCH_SLICE:
-		return bench_slice();
+	case BENCH_TAKE_TURNS:
+		return bench_take_turns();
 	case BENCH_RUN:
 		return bench_run((void __user *)arg);
 	default:

@@ -287,6 +287,6 @@ int rows_run(struct bench_run *run)
 		if (row->finish)
 			row->finish();
 	}
-	scene_strike(&s);
+	scene_destroy(&s);
 	return ret;
 }

@@ -261,7 +261,7 @@ static void measure_row(const struct row *row, const char *name, struct bench_sc
 		row->run();
 	for (unsigned int block = 0; block < blocks; block++) {
 		if (row->fresh) {
-			strike_scene(fd);
+			destroy_scene(fd);
 			fd = build_scene(scene);
 		}
 		bench_begin();
@@ -271,7 +271,7 @@ static void measure_row(const struct row *row, const char *name, struct bench_sc
 	}
 	if (row->finish)
 		row->finish();
-	strike_scene(fd);
+	destroy_scene(fd);
 }
 
 /* Has the module measure all of its rows, with @suffix after their names. */

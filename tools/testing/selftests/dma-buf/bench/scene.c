@@ -173,7 +173,7 @@ static int scene_add_fences(struct scene *scene, u32 count, bool signal)
 	return ret;
 }
 
-void scene_strike(struct scene *scene)
+void scene_destroy(struct scene *scene)
 {
 	u32 i;
 
@@ -206,6 +206,6 @@ int scene_build(struct scene *scene, const struct bench_scene *wanted)
 	if (!ret)
 		ret = scene_add_fences(scene, wanted->fences, !wanted->unsignalled);
 	if (ret)
-		scene_strike(scene);
+		scene_destroy(scene);
 	return ret;
 }

@@ -22,7 +22,7 @@ extern const struct dma_buf_attach_ops bench_importer_ops;
 struct dma_buf *scene_export(enum bench_exporter kind);
 struct dma_fence *scene_fence(void);
 int scene_build(struct scene *scene, const struct bench_scene *wanted);
-void scene_strike(struct scene *scene);
+void scene_destroy(struct scene *scene);
 
 int rows_run(struct bench_run *run);
 

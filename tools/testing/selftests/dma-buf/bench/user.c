@@ -68,10 +68,10 @@ int build_scene(struct bench_scene scene)
 	return must(ioctl(bench, BENCH_SCENE, &scene));
 }
 
-void strike_scene(int fd)
+void destroy_scene(int fd)
 {
 	close(fd);
-	must(ioctl(bench, BENCH_STRIKE));
+	must(ioctl(bench, BENCH_DESTROY));
 }
 
 /* Returns how long the text was. */

@@ -54,7 +54,7 @@ uint64_t run_block(void (*run)(void), unsigned int count);
 void do_nothing(void);
 
 int build_scene(struct bench_scene scene);
-void strike_scene(int fd);
+void destroy_scene(int fd);
 unsigned long read_bufinfo(void);
 
 void measure_rows(void);

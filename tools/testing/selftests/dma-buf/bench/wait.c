@@ -112,7 +112,7 @@ static void measure_blocked(const char *name, unsigned int pollers, unsigned int
 		stop(pids[i]);
 	if (sync_file)
 		close(polled);
-	strike_scene(fd);
+	destroy_scene(fd);
 }
 
 void measure_pollers(void)
@@ -171,7 +171,7 @@ static void measure_held(void)
 
 	must(ioctl(bench, BENCH_HOLD, HELD_MS));
 	say_figure("ns: poll, reservation held", time_poll(fd));
-	must(ioctl(bench, BENCH_RELAX));
+	must(ioctl(bench, BENCH_WAIT));
 
 	share();
 	must(ioctl(bench, BENCH_HOLD, HELD_MS));
@@ -181,7 +181,7 @@ static void measure_held(void)
 	begin = now();
 	another = must(ioctl(bench, BENCH_EXPORT));
 	exported = now() - begin;
-	must(ioctl(bench, BENCH_RELAX));
+	must(ioctl(bench, BENCH_WAIT));
 	stop(reader);
 
 	share();
@@ -192,12 +192,12 @@ static void measure_held(void)
 	begin = now();
 	close(another);
 	closed = now() - begin;
-	must(ioctl(bench, BENCH_RELAX));
+	must(ioctl(bench, BENCH_WAIT));
 	stop(reader);
 
 	say_figure("ns: export, reservation held", exported);
 	say_figure("ns: close, reservation held", closed);
-	strike_scene(fd);
+	destroy_scene(fd);
 }
 
 static unsigned long slab_kib(void)
@@ -330,10 +330,10 @@ void measure_two_cpus(void)
 	measure_pair("lines: floor: export+close", open_close);
 	polled = build_scene((struct bench_scene) { });
 	measure_pair("lines: poll", poll_shared);
-	strike_scene(polled);
+	destroy_scene(polled);
 	polled = build_scene((struct bench_scene) { .fences = 1, .unsignalled = 1 });
 	measure_pair("lines: poll, busy", poll_shared);
-	strike_scene(polled);
+	destroy_scene(polled);
 }
 
 #define CYCLES		5000
@@ -365,7 +365,7 @@ void measure_listing(void)
 {
 	pid_t reader;
 
-	must(ioctl(bench, BENCH_SLICE));
+	must(ioctl(bench, BENCH_TAKE_TURNS));
 	must(ioctl(bench, BENCH_LIVE, 50000));
 	pin_to(0);
 	measure_export_beside("export+close alone");
