@@ -1334,14 +1334,15 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap_unlocked, DMA_BUF);
  * DMA_BUF_IOCTL_EXPORT_SYNC_FILE.
  *
  * A sleeper is woken once for each of the two, however many fences there were.
- * Fences that are added while it sleeps count. Polling keeps neither the buffer
+ * Fences that are added while it sleeps count, unless it is io_uring or aio, which
+ * take the wake-up itself for the answer. Polling keeps neither the buffer
  * nor its fences alive. EPOLLERR means that the memory to wait with could not
  * be had.
  *
  * A buffer that was ready and is busy again does not tell by itself: it is
  * noticed by the next poll() or epoll_wait(). For edge-triggered epoll to ask
- * again, it is told of a ready buffer each time that it asks, as if there were
- * always another edge.
+ * again it is woken each time that it asks a buffer that is ready, as if there
+ * were always another edge.
  */
 
 /**
@@ -1627,32 +1628,16 @@ static void dma_buf_poll_destroy(struct dma_buf_object *obj)
 	obj->inode.i_private = NULL;
 }
 
-static __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
+/* See to it that whoever waits for @events is woken; which of them are there? */
+static __poll_t dma_buf_poll_arm(struct dma_buf_object *obj, __poll_t events)
 {
-	struct dma_buf *dmabuf = file->private_data;
-	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
+	struct dma_buf_poll *poll = dma_buf_poll_get(obj);
 	struct dma_buf_poll_slot *slot;
-	struct dma_buf_poll *poll;
-	__poll_t events, ready;
+	__poll_t ready = 0;
 	int i;
 
-	poll_wait(file, &obj->wait, table);
-
-	events = poll_requested_events(table) & (EPOLLIN | EPOLLOUT);
-	ready = dma_buf_poll_ready(dmabuf->resv, events);
-	events &= ~ready;
-
-	/* Have it ask again: nobody tells when the buffer is busy again. */
-	if (ready && poll_requested_events(table) & EPOLLET)
-		wake_up_poll(&obj->wait, ready);
-
-	/* Ordered by poll_wait(), now or in an earlier round. */
-	if (!events || !waitqueue_active(&obj->wait))
-		return ready;
-
-	poll = dma_buf_poll_get(obj);
 	if (!poll)
-		return ready | EPOLLERR;
+		return EPOLLERR;
 
 	for (i = 0; i < ARRAY_SIZE(poll->slots); i++) {
 		slot = &poll->slots[i];
@@ -1660,6 +1645,32 @@ static __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
 			ready |= slot->event;
 	}
 	return ready;
+}
+
+static __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
+{
+	struct dma_buf *dmabuf = file->private_data;
+	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
+	__poll_t events, ready, tell;
+
+	poll_wait(file, &obj->wait, table);
+
+	events = poll_requested_events(table) & (EPOLLIN | EPOLLOUT);
+	ready = dma_buf_poll_ready(dmabuf->resv, events);
+	events &= ~ready;
+	/* Ordered by poll_wait(), now or in an earlier round. */
+	if (!waitqueue_active(&obj->wait))
+		return ready;
+
+	/* Have epoll ask again: nobody tells when the buffer is busy again. */
+	tell = poll_does_not_wait(table) ? ready : 0;
+	/* What the work was to tell others may have been found here instead. */
+	if (events)
+		tell |= dma_buf_poll_arm(obj, events);
+	if (tell)
+		wake_up_poll(&obj->wait, tell);
+
+	return ready | tell;
 }
 
 static loff_t dma_buf_file_llseek(struct file *file, loff_t offset, int whence)

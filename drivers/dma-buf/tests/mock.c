@@ -727,6 +727,7 @@ struct mock_fence {
 	struct dma_fence base;
 	spinlock_t lock; /* base's, unless that has the timeline's */
 	struct mock_timeline *tl;
+	bool too_late;
 };
 
 static struct mock_timeline *mock_fence_timeline(struct dma_fence *fence)
@@ -751,7 +752,7 @@ static bool mock_fence_enable_signaling(struct dma_fence *fence)
 	atomic_inc(&tl->enabled);
 	if (!in_task())
 		atomic_inc(&tl->interrupted);
-	return true;
+	return !container_of(fence, struct mock_fence, base)->too_late;
 }
 
 static void mock_fence_release(struct dma_fence *fence)
@@ -804,6 +805,12 @@ struct dma_fence *mock_fence(struct kunit *test, struct mock_timeline *tl,
 	KUNIT_ASSERT_EQ(test, ret, 0);
 
 	return &fence->base;
+}
+
+/* From now on the fence signals as soon as it is asked to. */
+void mock_fence_too_late(struct dma_fence *fence)
+{
+	container_of(fence, struct mock_fence, base)->too_late = true;
 }
 
 struct mock_later {

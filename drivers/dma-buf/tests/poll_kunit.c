@@ -23,6 +23,7 @@
  * @file: the buffer's
  * @wakes: wake-ups so far
  * @keys: the events that they told of
+ * @asides: wake-ups by its own last question, not among @wakes
  */
 struct dma_buf_waiter {
 	poll_table table;
@@ -31,6 +32,7 @@ struct dma_buf_waiter {
 	struct file *file;
 	int wakes;
 	u32 keys;
+	int asides;
 };
 
 /* Called with the queue's lock held. */
@@ -93,13 +95,19 @@ dma_buf_waiter(struct kunit *test, struct mock_exporter *exp, u32 events)
 
 /*
  * Ask once. Like poll() and epoll the waiter queues with the first question and
- * asks the later ones without a queue function.
+ * asks the later ones without a queue function. To these a buffer that is ready
+ * answers with a wake-up as well.
  */
 static u32 dma_buf_waiter_ask(struct dma_buf_waiter *waiter)
 {
+	int wakes = waiter->wakes;
+	u32 keys = waiter->keys;
 	__poll_t ret = waiter->file->f_op->poll(waiter->file, &waiter->table);
 
 	waiter->table._qproc = NULL;
+	waiter->asides = waiter->wakes - wakes;
+	waiter->wakes = wakes;
+	waiter->keys = keys;
 	return (__force u32)ret;
 }
 
@@ -458,27 +466,62 @@ static void dma_buf_poll_arms_in_task(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&tl->interrupted), 0);
 }
 
-/* Passes when edge-triggered epoll is made to ask again while it can read. */
+/*
+ * Passes when who is on the queue is woken by asking while the buffer is ready, so
+ * that edge-triggered epoll asks again, and by nothing else.
+ */
 static void dma_buf_poll_edge_asks_again(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	u32 events = POLLIN | (__force u32)EPOLLET;
-	struct dma_buf_waiter *waiter, *level;
+	struct dma_buf_waiter *waiter = dma_buf_waiter(test, exp, POLLIN);
 	struct dma_fence *fence;
+	int i;
 
-	level = dma_buf_waiter(test, exp, POLLOUT);
-	waiter = dma_buf_waiter(test, exp, events);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(level), POLLOUT);
-	KUNIT_EXPECT_EQ(test, level->wakes, 0);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
-	KUNIT_EXPECT_EQ(test, waiter->wakes, 1);
-	KUNIT_EXPECT_EQ(test, waiter->keys, POLLIN);
+	KUNIT_EXPECT_EQ(test, waiter->asides, 0);
+	for (i = 1; i <= 3; i++) {
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
+		KUNIT_EXPECT_EQ(test, waiter->asides, 1);
+		fence = mock_fence_busy(test, exp->dmabuf,
+					DMA_RESV_USAGE_WRITE);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+		KUNIT_EXPECT_EQ(test, waiter->asides, 0);
+		dma_fence_signal(fence);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, i), i);
+	}
+}
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
-	KUNIT_EXPECT_EQ(test, waiter->wakes, 1);
-	dma_fence_signal(fence);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 2), 2);
+/*
+ * Passes when one who asks just when the watched fence has signalled, and finds
+ * that all others have, does not take the wake-up of those who sleep.
+ */
+static void dma_buf_poll_asks_before_work(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_timeline *tl = mock_timeline(test);
+	struct dma_buf_waiter *sleeper, *other;
+	struct dma_fence *first, *last;
+	u32 ready;
+
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "poll() takes locks that sleep");
+	first = mock_fence(test, tl, false);
+	mock_fence_too_late(first);
+	mock_fence_add(test, exp->dmabuf, first, DMA_RESV_USAGE_WRITE);
+	last = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	sleeper = dma_buf_waiter(test, exp, POLLIN);
+	other = dma_buf_waiter(test, exp, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(sleeper), 0);
+	KUNIT_EXPECT_TRUE(test, mock_fence_armed(last));
+	KUNIT_EXPECT_FALSE(test, mock_fence_armed(first));
+
+	/* The work cannot run here until this has asked. */
+	preempt_disable();
+	dma_fence_signal(last);
+	ready = dma_buf_waiter_ask(other);
+	preempt_enable();
+	KUNIT_EXPECT_EQ(test, ready, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(sleeper, 1), 1);
 }
 
 /*
@@ -813,6 +856,7 @@ static struct kunit_case dma_buf_poll_cases[] = {
 	KUNIT_CASE(dma_buf_poll_added_meanwhile),
 	KUNIT_CASE(dma_buf_poll_arms_in_task),
 	KUNIT_CASE(dma_buf_poll_edge_asks_again),
+	KUNIT_CASE(dma_buf_poll_asks_before_work),
 	KUNIT_CASE(dma_buf_poll_repoll_arms),
 	KUNIT_CASE(dma_buf_poll_ask_often),
 	KUNIT_CASE(dma_buf_poll_many_waiters),

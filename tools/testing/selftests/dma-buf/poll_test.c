@@ -488,6 +488,31 @@ TEST_F(buffer, epoll_edge_again)
 	close(epoll);
 }
 
+/* Passes when an epoll that watches another one sees each edge, too. */
+TEST_F(buffer, epoll_edge_of_epoll)
+{
+	int inner, outer, i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	inner = must(watch(self->fd, EPOLLIN));
+	outer = must(watch(inner, EPOLLIN | EPOLLET));
+	EXPECT_EQ(EPOLLIN, reported(outer, SOON));
+	EXPECT_EQ(EPOLLIN, reported(inner, 0));
+	for (i = 1; i < 6; i++) {
+		struct worker worker = { .call = call_epoll, .fd = outer };
+
+		add_fence(self->fd, WRITE, self->timeline, i);
+		worker_start(&worker);
+		EXPECT_TRUE(worker_blocks(&worker));
+		advance(self->timeline, 1);
+		EXPECT_EQ(EPOLLIN, worker_join(&worker));
+		EXPECT_EQ(EPOLLIN, reported(inner, 0));
+	}
+	close(outer);
+	close(inner);
+}
+
 /* Passes when EPOLLONESHOT reports once until it is armed again. */
 TEST_F(buffer, epoll_oneshot)
 {
