@@ -1334,10 +1334,9 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap_unlocked, DMA_BUF);
  * DMA_BUF_IOCTL_EXPORT_SYNC_FILE.
  *
  * A sleeper is woken once for each of the two, however many fences there were.
- * Fences that are added while it sleeps count, unless it is io_uring or aio, which
- * take the wake-up itself for the answer. Polling keeps neither the buffer
- * nor its fences alive. EPOLLERR means that the memory to wait with could not
- * be had.
+ * Fences that are added while it sleeps count, except with io_uring and aio: these
+ * take the wake-up for the answer, and do not ask again. Polling does not keep the
+ * buffer alive. EPOLLERR means that the memory to wait with could not be had.
  *
  * A buffer that was ready and is busy again does not tell by itself: it is
  * noticed by the next poll() or epoll_wait(). For edge-triggered epoll to ask
@@ -1348,8 +1347,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap_unlocked, DMA_BUF);
 /**
  * struct dma_buf_poll_slot - the wait for one direction
  * @cb: stands on @fence
- * @fence: an unsignalled fence that the direction has to wait for, with a
- *	reference; NULL when nobody waits
+ * @fence: the fence that the direction waits for, or has waited for, with a
+ *	reference; NULL when nobody does
  * @poll: where it belongs
  * @event: EPOLLIN or EPOLLOUT
  * @usage: the fences that matter
