@@ -141,7 +141,7 @@ static bool all_met(struct racer *racers)
 /* Let the time pass, longer if it takes longer, unless a racer gives up. */
 static void run_racers(struct race *race, unsigned int count)
 {
-	double end = now_ms() + how_much("RACE_MS", DEFAULT_MS), last = end + NEVER;
+	double end = now_ms() + how_much("RACE_MS", DEFAULT_MS), last = end + 3 * NEVER;
 	unsigned int i;
 
 	for (i = 0; i < count; i++) {
@@ -333,17 +333,21 @@ TEST_F_TIMEOUT(buffer, poll_signal, PATIENCE)
 		    { .what = "poll too", .round = wait_for_others });
 }
 
-/* Let another racer begin one more round. */
-static void let_come(struct racer *other, unsigned int tries)
-{
-	unsigned int steps = other->steps;
+#define ONE_STEP 1	/* a round begins, or ends */
+#define ONE_ROUND 3	/* one ends, and another begins and ends */
 
-	for (; tries && other->steps == steps; tries--)
+/* Let another racer come that far. */
+static void let_come(struct racer *other, unsigned int steps, unsigned int tries)
+{
+	unsigned int before = other->steps;
+
+	for (; tries && other->steps - before < steps; tries--)
 		sched_yield();
 }
 
 /* Put a buffer into the slot, busy, and take it away. */
-static int fill_slot_with(struct race *race, struct racer *racer, int fd)
+static int fill_slot_with(struct race *race, struct racer *racer, int fd,
+			  unsigned int steps, unsigned int tries)
 {
 	int ret;
 
@@ -353,7 +357,7 @@ static int fill_slot_with(struct race *race, struct racer *racer, int fd)
 	if (!ret && dup2(fd, SLOT) != SLOT)
 		ret = -errno;
 	close(fd);
-	let_come(&race->racers[1], 20);
+	let_come(&race->racers[1], steps, tries);
 	drift(racer);
 	close(SLOT);
 	return ret;
@@ -362,7 +366,8 @@ static int fill_slot_with(struct race *race, struct racer *racer, int fd)
 static int fill_slot(struct race *race, struct racer *racer)
 {
 	return fill_slot_with(race, racer,
-			      race->from->alloc(race->dev, race->size, true));
+			      race->from->alloc(race->dev, race->size, true),
+			      ONE_STEP, 20);
 }
 
 /*
@@ -606,14 +611,14 @@ static int fill_slot_alone(struct race *race, struct racer *racer)
 		return 0;
 	fd = vgem_alloc(dev, race->size, true);
 	close(dev);
-	let_come(&race->racers[UNLOADER], 200);
+	let_come(&race->racers[UNLOADER], ONE_STEP, 200);
 	if (fd < 0)
 		return fd;
 	users = text_of("/sys/module/" MODULE "/refcnt", 64);
 	ret = users && atoi(users) > 0 ? 0 : -ESTALE;
 	free(users);
 	racer->hits += !ret;
-	return fill_slot_with(race, racer, fd) ?: ret;
+	return fill_slot_with(race, racer, fd, ONE_ROUND, 1000000) ?: ret;
 }
 
 static int map_slot(struct race *race)
