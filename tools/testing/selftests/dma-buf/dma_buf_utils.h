@@ -54,6 +54,12 @@ static inline unsigned long how_much(const char *name, unsigned long fallback)
 	return wanted && sizeof(long) == 8 ? wanted : fallback;
 }
 
+/*
+ * Seconds for a case that takes a while, in a kernel that checks all it does. The
+ * harness has 30; the runner's own limit is the shorter one.
+ */
+#define PATIENCE 14400
+
 #define SKIP_FENCES "no " SW_SYNC_PATH ": needs CONFIG_SW_SYNC, debugfs mounted"
 #define SKIP_BUFINFO "no " BUFINFO_PATH ": needs CONFIG_DEBUG_FS, debugfs mounted"
 

@@ -11,7 +11,6 @@
 #define SKIP_FAULTS "no fail-nth, no failslab: needs CONFIG_FAULT_INJECTION, " \
 	"CONFIG_FAILSLAB, CONFIG_FAULT_INJECTION_DEBUG_FS, debugfs mounted"
 #define REPEAT 8	/* calls per allocation: a leak stands out from noise */
-#define PATIENCE 120	/* s, for kernels that check all they do */
 #define ENDLESS 1000	/* allocations that no call has */
 #define SHORTLY 5	/* ms until a fence signals */
 #define SOON 5000	/* ms: long enough for the slowest machine */
@@ -252,7 +251,7 @@ TEST_F(buffer, export_fence)
 }
 
 /* Passes when fences that need an array are exported, or nothing and ENOMEM. */
-TEST_F(buffer, export_fences)
+TEST_F_TIMEOUT(buffer, export_fences, PATIENCE)
 {
 	walk_faults(.call = call_export_fence, .before = fresh_buffer,
 		    .after = close_both, .busy = 8);
@@ -393,7 +392,7 @@ TEST_F(buffer, poll)
 }
 
 /* Passes when epoll reports the event or EPOLLERR, or ENOMEM beforehand. */
-TEST_F(buffer, epoll)
+TEST_F_TIMEOUT(buffer, epoll, PATIENCE)
 {
 	walk_faults(.call = call_epoll, .before = fresh_wait, .after = wakes);
 }

@@ -29,7 +29,6 @@
 #define PLACES_MAX 4096		/* basic blocks that are told apart */
 #define KEPT_MAX 1024		/* programs */
 #define STUCK 30		/* s that a program may take at most */
-#define PATIENCE 14400		/* s; the runner's own limit is the shorter one */
 
 struct kept {
 	struct program program;

@@ -162,7 +162,7 @@ static int any_call(int fd, unsigned int which, size_t size)
 }
 
 /* Passes when each call either works or finds no descriptor. */
-TEST_F(buffer, closed_during_each_call)
+TEST_F_TIMEOUT(buffer, closed_during_each_call, PATIENCE)
 {
 	struct worker worker = { .call = close_and_make };
 	unsigned int i, worked = 0;
@@ -223,7 +223,7 @@ static int call_with(int fd, unsigned int which, struct arguments *args)
 }
 
 /* Passes when a call with an argument that comes and goes is done or EFAULT. */
-TEST_F(buffer, argument_flickers)
+TEST_F_TIMEOUT(buffer, argument_flickers, PATIENCE)
 {
 	struct worker worker = { .call = flicker };
 	int memory = must(or_errno(memfd_create("arguments", MFD_CLOEXEC)));
@@ -263,7 +263,7 @@ TEST_F(buffer, argument_flickers)
 }
 
 /* Passes when the last reference may go in the middle of each call. */
-TEST_F(buffer, last_close_during_each_call)
+TEST_F_TIMEOUT(buffer, last_close_during_each_call, PATIENCE)
 {
 	struct worker worker = { .call = close_and_make, .arg = 200 };
 	unsigned int i;

@@ -14,7 +14,6 @@
 #define READ DMA_BUF_SYNC_READ
 #define WRITE DMA_BUF_SYNC_WRITE
 
-#define PATIENCE 3600	/* s; the runner's own limit is the shorter one */
 #define SPARE (96L << 10)	/* KiB of memory to leave to everybody else */
 #define NOISE (4L << 10)	/* KiB by which the caches vary anyway */
 

@@ -17,7 +17,6 @@
 #define END DMA_BUF_SYNC_END
 
 #define DEFAULT_MS 100
-#define PATIENCE 3600	/* s; the runner's own limit is the shorter one */
 #define SOON 50		/* ms */
 #define NEVER 10000	/* ms: whoever waits so long was forgotten */
 #define SLOT 200	/* a descriptor number that nobody else is given */

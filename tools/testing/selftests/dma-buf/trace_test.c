@@ -244,7 +244,7 @@ static int use_busy_buffer(const struct exporter *from, int dev, size_t size,
 }
 
 /* Passes when no call needs eight pages in a row, which may be hard to find. */
-TEST_F(buffer, small_allocations)
+TEST_F_TIMEOUT(buffer, small_allocations, PATIENCE)
 {
 	int importer = vgem_open(), i;
 
