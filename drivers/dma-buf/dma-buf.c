@@ -1394,6 +1394,9 @@ struct dma_buf_poll_slot {
  *
  * Had the sleeper come to the slot first, it would have found it in use, and the
  * work would see the sleeper on the queue.
+ *
+ * poll() empties a slot as well, if its fence has signalled, and then does what the
+ * work is too late for: it arms the slot again, or wakes.
  */
 struct dma_buf_poll {
 	/** @obj: The buffer. */
@@ -1533,13 +1536,28 @@ static bool dma_buf_poll_slot_arm(struct dma_buf_poll_slot *slot)
 	return false;
 }
 
+/* See to it that whoever waits for @events is woken; which of them are there? */
+static __poll_t dma_buf_poll_arm(struct dma_buf_poll *poll, __poll_t events)
+{
+	struct dma_buf_poll_slot *slot;
+	__poll_t ready = 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(poll->slots); i++) {
+		slot = &poll->slots[i];
+		if (events & slot->event && dma_buf_poll_slot_arm(slot))
+			ready |= slot->event;
+	}
+	return ready;
+}
+
 /* A fence has signalled: find the next one for those who wait, or wake them. */
 static void dma_buf_poll_work(struct work_struct *work)
 {
 	struct dma_buf_poll *poll = container_of(work, struct dma_buf_poll, work);
 	wait_queue_head_t *wait = &poll->obj->wait;
-	__poll_t fired = 0, ready = 0;
 	struct dma_buf_poll_slot *slot;
+	__poll_t fired = 0, ready;
 	int i;
 
 	spin_lock(&poll->lock);
@@ -1556,11 +1574,7 @@ static void dma_buf_poll_work(struct work_struct *work)
 	if (!waitqueue_active(wait))
 		return;
 
-	for (i = 0; i < ARRAY_SIZE(poll->slots); i++) {
-		slot = &poll->slots[i];
-		if (fired & slot->event && dma_buf_poll_slot_arm(slot))
-			ready |= slot->event;
-	}
+	ready = dma_buf_poll_arm(poll, fired);
 	if (ready)
 		wake_up_poll(wait, ready);
 }
@@ -1627,30 +1641,12 @@ static void dma_buf_poll_destroy(struct dma_buf_object *obj)
 	obj->inode.i_private = NULL;
 }
 
-/* See to it that whoever waits for @events is woken; which of them are there? */
-static __poll_t dma_buf_poll_arm(struct dma_buf_object *obj, __poll_t events)
-{
-	struct dma_buf_poll *poll = dma_buf_poll_get(obj);
-	struct dma_buf_poll_slot *slot;
-	__poll_t ready = 0;
-	int i;
-
-	if (!poll)
-		return EPOLLERR;
-
-	for (i = 0; i < ARRAY_SIZE(poll->slots); i++) {
-		slot = &poll->slots[i];
-		if (events & slot->event && dma_buf_poll_slot_arm(slot))
-			ready |= slot->event;
-	}
-	return ready;
-}
-
 static __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
 {
 	struct dma_buf *dmabuf = file->private_data;
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 	__poll_t events, ready, tell;
+	struct dma_buf_poll *poll;
 
 	poll_wait(file, &obj->wait, table);
 
@@ -1664,8 +1660,10 @@ static __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
 	/* Have epoll ask again: nobody tells when the buffer is busy again. */
 	tell = poll_does_not_wait(table) ? ready : 0;
 	/* What the work was to tell others may have been found here instead. */
-	if (events)
-		tell |= dma_buf_poll_arm(obj, events);
+	if (events) {
+		poll = dma_buf_poll_get(obj);
+		tell |= poll ? dma_buf_poll_arm(poll, events) : EPOLLERR;
+	}
 	if (tell)
 		wake_up_poll(&obj->wait, tell);
 

@@ -402,7 +402,7 @@ static int come_and_go(const struct exporter *from, int dev, unsigned int count)
  * Passes when 100,000 buffers leave no descriptor, no file and no memory. Some
  * thousand will do for those that take longer, and a second time with 32 bits.
  */
-TEST_F_TIMEOUT(buffer, many_come_and_go, 240)
+TEST_F_TIMEOUT(buffer, many_come_and_go, PATIENCE)
 {
 	bool all = self->from == &heap_exporter && sizeof(long) == 8;
 	long before, files = open_files();
