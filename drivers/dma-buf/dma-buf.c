@@ -1006,7 +1006,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_move_notify, DMA_BUF);
  * Context: Process context, may sleep. Reservation lock not held.
  * Return: 0, and the caller ends the access with dma_buf_end_cpu_access();
  * -EINVAL without a buffer, the exporter's error, or -ERESTARTSYS when a signal
- * ended the wait. After an error there is nothing to end.
+ * ended the wait. After an error there is nothing to end: not even after the
+ * exporter has done its part, which the next call has it do again.
  */
 int dma_buf_begin_cpu_access(struct dma_buf *dmabuf,
 			     enum dma_data_direction dir)
@@ -1025,11 +1026,11 @@ int dma_buf_begin_cpu_access(struct dma_buf *dmabuf,
 			return ret;
 	}
 
-	ret = dma_buf_resv_wait(dmabuf->resv, dma_resv_usage_rw(write));
-	if (ret && dmabuf->ops->end_cpu_access)
-		dmabuf->ops->end_cpu_access(dmabuf, dir);
-
-	return ret;
+	/*
+	 * Not ended when interrupted: where the memory is bounced, that would
+	 * put the CPU's copy over what a device is still writing.
+	 */
+	return dma_buf_resv_wait(dmabuf->resv, dma_resv_usage_rw(write));
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_begin_cpu_access, DMA_BUF);
 

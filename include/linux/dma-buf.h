@@ -141,7 +141,8 @@ struct dma_buf_ops {
 	 * %DMA_FROM_DEVICE, for writing with %DMA_TO_DEVICE, for both with
 	 * %DMA_BIDIRECTIONAL. Serves the kernel's own accesses and
 	 * DMA_BUF_IOCTL_SYNC alike; the core waits for the fences afterwards.
-	 * Optional.
+	 * When a signal interrupts them, this is called again without
+	 * @end_cpu_access in between. Optional.
 	 *
 	 * Context: May sleep. Reservation lock not held.
 	 * Return: 0 or a negative errno; -EINTR or -ERESTARTSYS when a signal
@@ -154,8 +155,7 @@ struct dma_buf_ops {
 	 * @end_cpu_access:
 	 *
 	 * The CPU is done; undo @begin_cpu_access, write back what it wrote.
-	 * Also called when the wait that follows a successful
-	 * @begin_cpu_access was interrupted. Optional.
+	 * Optional.
 	 *
 	 * Context: May sleep. Reservation lock not held.
 	 * Return: 0 or a negative errno.
@@ -315,7 +315,7 @@ struct dma_buf_attach_ops {
 	 * @move_notify:
 	 *
 	 * The storage is about to move. Mappings stay usable until the fences
-	 * of @resv have signalled; drop them as soon as possible and map anew,
+	 * of &dma_buf.resv have signalled; drop them as soon as possible and map anew,
 	 * which gives the new place. Mandatory.
 	 *
 	 * Context: May sleep. Reservation lock held.
