@@ -1334,10 +1334,11 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap_unlocked, DMA_BUF);
  * rather than wait for it takes a sync_file out of the buffer with
  * DMA_BUF_IOCTL_EXPORT_SYNC_FILE.
  *
- * A sleeper is woken once for each of the two, however many fences there were.
- * Fences that are added while it sleeps count, except with io_uring and aio: these
- * take the wake-up for the answer, and do not ask again. Polling does not keep the
- * buffer alive. EPOLLERR means that the memory to wait with could not be had.
+ * A sleeper is woken once for each of the two, however many fences there were when
+ * it went to sleep; and once more when there was one, and others have come. These
+ * count as well, except with io_uring and aio, which take the wake-up for the
+ * answer, and do not ask again. Polling does not keep the buffer alive. EPOLLERR
+ * means that the memory to wait with could not be had.
  *
  * A buffer that was ready and is busy again does not tell by itself: it is
  * noticed by the next poll() or epoll_wait(). For edge-triggered epoll to ask
@@ -1355,6 +1356,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap_unlocked, DMA_BUF);
  * @usage: the fences that matter
  * @first: watch the first unsignalled fence next time, rather than the last
  * @alone: when @fence was picked there was no other to wait for
+ * @called: the callback has run, and does not come back to the slot
  */
 struct dma_buf_poll_slot {
 	struct dma_fence_cb cb;
@@ -1364,6 +1366,7 @@ struct dma_buf_poll_slot {
 	enum dma_resv_usage usage;
 	bool first;
 	bool alone;
+	bool called;
 };
 
 /**
@@ -1416,8 +1419,19 @@ struct dma_buf_poll {
 	struct dma_buf_poll_slot slots[2];
 };
 
-/* Which of @events has come about? */
-static __poll_t dma_buf_poll_ready(struct dma_resv *resv, __poll_t events)
+/*
+ * Has @fence still not signalled? Not every driver looks by itself whether the work
+ * is done: some do so only when asked to tell.
+ */
+static bool dma_buf_poll_pending(struct dma_fence *fence)
+{
+	if (!test_bit(DMA_FENCE_FLAG_ENABLE_SIGNAL_BIT, &fence->flags))
+		dma_fence_enable_sw_signaling(fence);
+	return !test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags);
+}
+
+/* Which of @events has come about? Nobody waits, so that @ask the fences. */
+static __poll_t dma_buf_poll_ready(struct dma_resv *resv, __poll_t events, bool ask)
 {
 	/* Not cleared for nothing: mostly there is no fence to look at. */
 	struct dma_resv_iter cursor __uninitialized;
@@ -1429,6 +1443,8 @@ static __poll_t dma_buf_poll_ready(struct dma_resv *resv, __poll_t events)
 	dma_resv_iter_begin(&cursor, resv, events & EPOLLOUT ?
 			    DMA_RESV_USAGE_READ : DMA_RESV_USAGE_WRITE);
 	dma_resv_for_each_fence_unlocked(&cursor, fence) {
+		if (ask && !dma_buf_poll_pending(fence))
+			continue;
 		events &= ~EPOLLOUT;
 		if (dma_resv_iter_usage(&cursor) <= DMA_RESV_USAGE_WRITE)
 			events &= ~EPOLLIN;
@@ -1450,6 +1466,8 @@ static void dma_buf_poll_fence_cb(struct dma_fence *fence,
 		wake_up_poll(&slot->poll->obj->wait, slot->event);
 	else
 		queue_work(system_highpri_wq, &slot->poll->work);
+	/* Paired with dma_buf_poll_slot_clear(), after which all may be freed. */
+	smp_store_release(&slot->called, true);
 }
 
 /*
@@ -1484,7 +1502,12 @@ static void dma_buf_poll_slot_clear(struct dma_buf_poll_slot *slot)
 	if (!slot->fence)
 		return;
 
-	dma_fence_remove_callback(slot->fence, &slot->cb);
+	/*
+	 * Once called there is nothing to remove; and a fence may outlive its
+	 * lock, which can be part of what a driver frees when all is done.
+	 */
+	if (!smp_load_acquire(&slot->called))
+		dma_fence_remove_callback(slot->fence, &slot->cb);
 	dma_fence_put(slot->fence);
 	slot->fence = NULL;
 }
@@ -1508,6 +1531,7 @@ static bool dma_buf_poll_slot_watch(struct dma_buf_poll_slot *slot,
 	/* Otherwise somebody was faster, or it does not matter any more. */
 	if (!slot->fence && !poll->closed) {
 		slot->alone = alone;
+		slot->called = false;
 		watched = !dma_fence_add_callback(fence, &slot->cb,
 						  dma_buf_poll_fence_cb);
 		if (watched) {
@@ -1646,24 +1670,28 @@ static __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
 {
 	struct dma_buf *dmabuf = file->private_data;
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
+	bool stays = !poll_does_not_wait(table);
 	__poll_t events, ready, tell;
 	struct dma_buf_poll *poll;
 
 	poll_wait(file, &obj->wait, table);
 
 	events = poll_requested_events(table) & (EPOLLIN | EPOLLOUT);
-	ready = dma_buf_poll_ready(dmabuf->resv, events);
+	ready = dma_buf_poll_ready(dmabuf->resv, events, !stays);
 	events &= ~ready;
 	/* Ordered by poll_wait(), now or in an earlier round. */
 	if (!waitqueue_active(&obj->wait))
 		return ready;
 
 	/* Have epoll ask again: nobody tells when the buffer is busy again. */
-	tell = poll_does_not_wait(table) ? ready : 0;
-	/* What the work was to tell others may have been found here instead. */
+	tell = stays ? 0 : ready;
 	if (events) {
 		poll = dma_buf_poll_get(obj);
-		tell |= poll ? dma_buf_poll_arm(poll, events) : EPOLLERR;
+		/* The work was to tell others, but this may have found it first. */
+		if (poll)
+			tell |= dma_buf_poll_arm(poll, events);
+		else
+			ready |= EPOLLERR;
 	}
 	if (tell)
 		wake_up_poll(&obj->wait, tell);

@@ -12,7 +12,7 @@
 
 #define DMA_BUF_POLL_BOTH	(POLLIN | POLLOUT)
 
-/* Time for wake-ups that must not come, and for work left to the next tick. */
+/* Time for wake-ups that must not come, and for the work item to run. */
 #define DMA_BUF_POLL_SETTLE_MS	40
 
 /**
@@ -193,7 +193,7 @@ static void dma_buf_poll_fence_error(struct kunit *test)
 			DMA_BUF_POLL_BOTH);
 }
 
-/* Passes when nothing is armed, nor enabled, for those who do not sleep. */
+/* Passes when for those who do not sleep fences are asked once, and none armed. */
 static void dma_buf_poll_peek_arms_nothing(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -205,7 +205,32 @@ static void dma_buf_poll_peek_arms_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, DMA_BUF_POLL_BOTH), 0);
 	KUNIT_EXPECT_EQ(test, (__force u32)file->f_op->poll(file, NULL), 0);
 	KUNIT_EXPECT_FALSE(test, mock_fence_armed(fence));
-	KUNIT_EXPECT_EQ(test, atomic_read(&tl->enabled), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tl->enabled), 1);
+}
+
+/*
+ * Passes when one who does not sleep learns of what is done from drivers that look
+ * only when they are asked to tell.
+ */
+static void dma_buf_poll_peek_asks(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_timeline *tl = mock_timeline(test);
+	struct dma_fence *fence[3];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(fence); i++) {
+		fence[i] = mock_fence(test, tl, false);
+		mock_fence_add(test, exp->dmabuf, fence[i], i == 1 ?
+			       DMA_RESV_USAGE_READ : DMA_RESV_USAGE_WRITE);
+	}
+	mock_fence_too_late(fence[0]);
+	mock_fence_too_late(fence[2]);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, DMA_BUF_POLL_BOTH), POLLIN);
+	dma_fence_signal(fence[1]);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, DMA_BUF_POLL_BOTH),
+			DMA_BUF_POLL_BOTH);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tl->enabled), 3);
 }
 
 /* Passes when a sleeper whose events have come about arms nothing either. */
@@ -603,13 +628,19 @@ static void dma_buf_poll_first_leaves(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, leaver->wakes, 0);
 }
 
-/* Passes when after everybody left, and the fence, the next one is served. */
+/*
+ * Passes when after everybody left, and the fence, nothing is armed any more, and
+ * the next one is served.
+ */
 static void dma_buf_poll_all_leave(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_timeline *tl = mock_timeline(test);
+	struct dma_fence *first, *fence;
 	struct dma_buf_waiter *waiter;
-	struct dma_fence *fence;
 
+	first = mock_fence(test, tl, false);
+	mock_fence_add(test, exp->dmabuf, first, DMA_RESV_USAGE_WRITE);
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	waiter = dma_buf_waiter(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
@@ -617,6 +648,8 @@ static void dma_buf_poll_all_leave(struct kunit *test)
 	dma_fence_signal(fence);
 	msleep(DMA_BUF_POLL_SETTLE_MS);
 	KUNIT_EXPECT_EQ(test, waiter->wakes, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tl->enabled), 0);
+	dma_fence_signal(first);
 
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	waiter = dma_buf_waiter(test, exp, POLLIN);
@@ -719,6 +752,30 @@ static void dma_buf_poll_close_armed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, waiter->wakes, 0);
 }
 
+/* A fence that is alone wakes by itself; for more there is work to do. */
+static const struct dma_buf_poll_fences_row {
+	const char *desc;
+	int num;
+} dma_buf_poll_fences_rows[] = {
+	{ "one fence", 1 },
+	{ "two fences", 2 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(dma_buf_poll_fences, dma_buf_poll_fences_rows, desc);
+
+/* Put in so many fences; the one that a sleeper will watch. */
+static struct dma_fence *dma_buf_poll_busy(struct kunit *test,
+					   struct mock_exporter *exp, int num)
+{
+	struct dma_fence *fence = NULL;
+	int i;
+
+	for (i = 0; i < num; i++)
+		fence = mock_fence_busy(test, exp->dmabuf,
+					DMA_RESV_USAGE_WRITE);
+	return fence;
+}
+
 #define DMA_BUF_POLL_ROUNDS	32
 
 struct dma_buf_poll_race {
@@ -730,7 +787,8 @@ struct dma_buf_poll_race {
 };
 
 /* Busy buffers, with two who are about to wait for each. */
-static struct dma_buf_poll_race *dma_buf_poll_race(struct kunit *test)
+static struct dma_buf_poll_race *dma_buf_poll_race(struct kunit *test,
+						   int fences)
 {
 	struct dma_buf_poll_race *race;
 	int i;
@@ -739,8 +797,7 @@ static struct dma_buf_poll_race *dma_buf_poll_race(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, race);
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
 		race->exp[i] = mock_exporter(test, 0, SZ_8K);
-		race->fence[i] = mock_fence_busy(test, race->exp[i]->dmabuf,
-						 DMA_RESV_USAGE_WRITE);
+		race->fence[i] = dma_buf_poll_busy(test, race->exp[i], fences);
 		race->waiter[i][0] = dma_buf_waiter(test, race->exp[i], POLLIN);
 		race->waiter[i][1] = dma_buf_waiter(test, race->exp[i], POLLIN);
 	}
@@ -773,7 +830,7 @@ static void dma_buf_poll_race_ask(void *data, unsigned int who)
 /* Passes when two who are first to wait at the same time are both woken. */
 static void dma_buf_poll_first_two(struct kunit *test)
 {
-	struct dma_buf_poll_race *race = dma_buf_poll_race(test);
+	struct dma_buf_poll_race *race = dma_buf_poll_race(test, 1);
 	int i;
 
 	mock_together(test, 2, dma_buf_poll_race_ask, race);
@@ -805,7 +862,8 @@ static void dma_buf_poll_race_close(void *data, unsigned int who)
 /* Passes when a close and a signal at the same time find their way. */
 static void dma_buf_poll_close_races_signal(struct kunit *test)
 {
-	struct dma_buf_poll_race *race = dma_buf_poll_race(test);
+	const struct dma_buf_poll_fences_row *row = test->param_value;
+	struct dma_buf_poll_race *race = dma_buf_poll_race(test, row->num);
 	int i;
 
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
@@ -820,9 +878,10 @@ static void dma_buf_poll_close_races_signal(struct kunit *test)
 	}
 }
 
-/* Passes when closing right behind the signal finds all work done. */
+/* Passes when closing right behind the signal leaves no work to be done. */
 static void dma_buf_poll_close_signalled(struct kunit *test)
 {
+	const struct dma_buf_poll_fences_row *row = test->param_value;
 	int i;
 
 	for (i = 0; i < 50; i++) {
@@ -830,8 +889,7 @@ static void dma_buf_poll_close_signalled(struct kunit *test)
 		struct dma_buf_waiter *waiter;
 		struct dma_fence *fence;
 
-		fence = mock_fence_busy(test, exp->dmabuf,
-					DMA_RESV_USAGE_WRITE);
+		fence = dma_buf_poll_busy(test, exp, row->num);
 		waiter = dma_buf_waiter(test, exp, DMA_BUF_POLL_BOTH);
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 		dma_fence_signal(fence);
@@ -841,11 +899,68 @@ static void dma_buf_poll_close_signalled(struct kunit *test)
 	}
 }
 
+/*
+ * Passes when a fence's lock is left alone once the fence has signalled and told:
+ * the lock may go with the driver's job or device, while the fence is still there.
+ */
+static void dma_buf_poll_fence_outlives_lock(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_waiter *waiter;
+	struct dma_fence *fence[2];
+	spinlock_t *lock[2]; /* the fences' */
+	int i;
+
+	waiter = dma_buf_waiter(test, exp, POLLIN);
+	for (i = 0; i < ARRAY_SIZE(fence); i++) {
+		fence[i] = mock_fence_busy(test, exp->dmabuf,
+					   DMA_RESV_USAGE_WRITE);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+		dma_fence_signal(fence[i]);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, i + 1), i + 1);
+		lock[i] = fence[i]->lock;
+		fence[i]->lock = NULL;
+	}
+	dma_buf_waiter_leave(test, waiter);
+	mock_put(exp);
+
+	for (i = 0; i < ARRAY_SIZE(fence); i++)
+		fence[i]->lock = lock[i];
+}
+
+/* Passes when the work that looks for the next fence leaves it alone as well. */
+static void dma_buf_poll_fence_outlives_lock_work(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_waiter *waiter;
+	struct dma_fence *first, *last;
+	spinlock_t *lock; /* of the last one */
+
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "signalling takes locks that sleep");
+	first = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	last = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	waiter = dma_buf_waiter(test, exp, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+
+	/* The work cannot run here until the lock is gone. */
+	preempt_disable();
+	dma_fence_signal(last);
+	lock = last->lock;
+	last->lock = NULL;
+	preempt_enable();
+	msleep(DMA_BUF_POLL_SETTLE_MS);
+	KUNIT_EXPECT_TRUE(test, mock_fence_armed(first));
+	KUNIT_EXPECT_EQ(test, kref_read(&last->refcount), 2);
+	last->lock = lock;
+}
+
 static struct kunit_case dma_buf_poll_cases[] = {
 	KUNIT_CASE(dma_buf_poll_untouched),
 	KUNIT_CASE_PARAM(dma_buf_poll_usage, dma_buf_poll_ready_gen_params),
 	KUNIT_CASE(dma_buf_poll_fence_error),
 	KUNIT_CASE(dma_buf_poll_peek_arms_nothing),
+	KUNIT_CASE(dma_buf_poll_peek_asks),
 	KUNIT_CASE(dma_buf_poll_ready_arms_nothing),
 	KUNIT_CASE(dma_buf_poll_references),
 	KUNIT_CASE_PARAM(dma_buf_poll_wakes_once, dma_buf_poll_wake_gen_params),
@@ -865,9 +980,13 @@ static struct kunit_case dma_buf_poll_cases[] = {
 	KUNIT_CASE(dma_buf_poll_all_leave),
 	KUNIT_CASE(dma_buf_poll_no_lock),
 	KUNIT_CASE(dma_buf_poll_shared_resv),
+	KUNIT_CASE(dma_buf_poll_fence_outlives_lock),
+	KUNIT_CASE(dma_buf_poll_fence_outlives_lock_work),
 	KUNIT_CASE(dma_buf_poll_close_armed),
-	KUNIT_CASE(dma_buf_poll_close_signalled),
-	KUNIT_CASE(dma_buf_poll_close_races_signal),
+	KUNIT_CASE_PARAM(dma_buf_poll_close_signalled,
+			 dma_buf_poll_fences_gen_params),
+	KUNIT_CASE_PARAM(dma_buf_poll_close_races_signal,
+			 dma_buf_poll_fences_gen_params),
 	{}
 };
 

@@ -352,7 +352,8 @@ static int fill_slot_with(struct race *race, struct racer *racer, int fd,
 
 	if (fd < 0)
 		return fd;
-	ret = make_busy(race, racer, fd);
+	/* Maybe a writer's and a reader's: two wake in another way than one. */
+	ret = make_busy(race, racer, fd) ?: make_busy(race, racer, fd);
 	if (!ret && dup2(fd, SLOT) != SLOT)
 		ret = -errno;
 	close(fd);
