@@ -22,7 +22,8 @@
 #:
 #: Variables, all optional:
 #:   KERNEL=PATH  the base: a Linux 6.12.y tarball or directory
-#:                (default: what Debian's linux-source-6.12 installs)
+#:                (default: what Debian's linux-source-6.12 installs). A directory
+#:                is copied once: "make clean" after a change in it
 #:   O=DIR        the build directory (default: build)
 #:   STOCK=1      test the base kernel instead, same config, same tests
 #:   STOCK=both   "make bench" compares the base kernel with itself
@@ -38,6 +39,7 @@
 #:   RACE_MS=N    how long two calls meet in "make sanitize": up to 250000 ms
 #:   FUZZ_CALLS=N, LOAD_BUFFERS=N
 #:                how many calls at random, and buffers, it has
+#:   FUZZ_SEED=N  other calls at random (default: 1)
 #:   INPUT=FILE   the picture to run with
 #:   CHECK=1      "make series" builds, boots and tests after every patch
 #:   ORIGINALITY=PROGRAM

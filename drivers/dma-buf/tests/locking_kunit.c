@@ -4,7 +4,7 @@
  *
  * dma_buf_locking_calls says for every call whether its caller holds the
  * reservation lock; dma_buf_locking_callbacks, with which state each callback
- * comes. Both follow the table under "locking convention" in dma-buf.c.
+ * comes. Both follow the tables under "who holds the reservation lock" in dma-buf.c.
  */
 
 #include <linux/fdtable.h>
@@ -31,7 +31,9 @@ struct dma_buf_locking {
 
 static void dma_buf_locking_export(struct dma_buf_locking *l)
 {
-	KUNIT_EXPECT_FALSE(l->test, IS_ERR(mock_export(l->other)));
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(l->test, mock_export(l->other));
+	KUNIT_EXPECT_FALSE(l->test,
+			   dma_resv_is_locked(l->other->dmabuf->resv));
 }
 
 static void dma_buf_locking_fd(struct dma_buf_locking *l)

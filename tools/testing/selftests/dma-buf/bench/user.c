@@ -122,7 +122,7 @@ static void load_module(void)
 
 	must(syscall(SYS_finit_module, fd, "", 0));
 	close(fd);
-	bench = must(open("/dev/dma_buf_bench", O_RDWR | O_CLOEXEC));
+	bench = must(open(BENCH_PATH, O_RDWR | O_CLOEXEC));
 }
 
 /* Lines of a hash, address and name: for who profiles. */
