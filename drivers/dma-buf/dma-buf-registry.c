@@ -70,6 +70,7 @@ static void dma_buf_node_unlink(struct dma_buf_node *node)
  * that a walk ends however fast others export.
  *
  * Context: Process context. Does not sleep.
+ * Return: Nothing.
  */
 void dma_buf_registry_add(struct dma_buf_object *obj)
 {
@@ -81,6 +82,7 @@ void dma_buf_registry_add(struct dma_buf_object *obj)
  * @obj: the buffer, whose last reference is gone
  *
  * Context: Process context. Does not sleep.
+ * Return: Nothing.
  */
 void dma_buf_registry_del(struct dma_buf_object *obj)
 {
@@ -95,6 +97,7 @@ void dma_buf_registry_del(struct dma_buf_object *obj)
  * that is exported or released meanwhile is met at most once.
  *
  * Context: Process context. Does not sleep.
+ * Return: Nothing.
  */
 void dma_buf_cursor_start(struct dma_buf_node *cursor)
 {
@@ -172,6 +175,7 @@ struct dma_buf *dma_buf_cursor_get(struct dma_buf_node *cursor)
  * @dmabuf: what dma_buf_cursor_get() returned, still held by the caller
  *
  * Context: Process context. Does not sleep.
+ * Return: Nothing.
  */
 void dma_buf_cursor_pass(struct dma_buf_node *cursor, struct dma_buf *dmabuf)
 {
@@ -187,6 +191,7 @@ void dma_buf_cursor_pass(struct dma_buf_node *cursor, struct dma_buf *dmabuf)
  * @cursor: the walker's bookmark
  *
  * Context: Process context. Does not sleep.
+ * Return: Nothing.
  */
 void dma_buf_cursor_stop(struct dma_buf_node *cursor)
 {

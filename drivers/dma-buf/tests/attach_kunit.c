@@ -309,7 +309,7 @@ static void dma_buf_attach_waits(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
 }
 
-/* Passes when the exporter's own data is there from attach to detach. */
+/* Passes when mapping leaves alone what exporter and importer keep there. */
 static void dma_buf_attach_priv(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);

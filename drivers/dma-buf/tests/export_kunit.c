@@ -152,24 +152,12 @@ static void dma_buf_export_own_resv_fini(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 1);
 }
 
-static void dma_buf_export_resv_fini_action(void *resv)
-{
-	dma_resv_fini(resv);
-}
-
 /* Passes when the exporter's reservation object is used, and outlives. */
 static void dma_buf_export_given_resv(struct kunit *test)
 {
-	struct dma_resv *resv = kunit_kzalloc(test, sizeof(*resv), GFP_KERNEL);
+	struct dma_resv *resv = mock_resv(test);
 	struct mock_exporter *exp;
 	struct dma_fence *fence;
-	int ret;
-
-	KUNIT_ASSERT_NOT_NULL(test, resv);
-	dma_resv_init(resv);
-	ret = kunit_add_action_or_reset(test, dma_buf_export_resv_fini_action,
-					resv);
-	KUNIT_ASSERT_EQ(test, ret, 0);
 
 	exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
 	exp->info.resv = resv;

@@ -19,7 +19,7 @@ static const char *dma_buf_load_listing(struct kunit *test, struct file *file)
 }
 
 /*
- * Passes when 10,000 devices are attached to a buffer, all of them listed, only
+ * Passes when there are 10,000 attachments to a buffer, all of them listed, only
  * those told of a move that want to be, and detached in another order.
  */
 static void dma_buf_load_attachments(struct kunit *test)

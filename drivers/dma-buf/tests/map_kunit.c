@@ -518,8 +518,8 @@ static void dma_buf_move_desc(const int *num, char *desc)
 KUNIT_ARRAY_PARAM(dma_buf_move, dma_buf_move_rows, dma_buf_move_desc);
 
 /*
- * Passes when every dynamic importer is told of a move, once, under the lock,
- * and no static one, attached before or after.
+ * Passes when every dynamic importer is told of a move, once, under the lock, the
+ * last to attach first, and no static one, attached before or after.
  */
 static void dma_buf_map_move_notify(struct kunit *test)
 {
@@ -543,6 +543,8 @@ static void dma_buf_map_move_notify(struct kunit *test)
 		struct mock_importer *imp = attach[i]->importer_priv;
 
 		KUNIT_EXPECT_EQ(test, exp->log[i].op, MOCK_MOVE_NOTIFY);
+		KUNIT_EXPECT_PTR_EQ(test, exp->log[i].arg,
+				    (void *)attach[*num - 1 - i]);
 		KUNIT_EXPECT_TRUE(test, exp->log[i].locked);
 		KUNIT_EXPECT_EQ(test, imp->notified, 1);
 	}

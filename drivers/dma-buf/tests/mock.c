@@ -868,6 +868,25 @@ bool mock_fence_armed(struct dma_fence *fence)
 	return armed;
 }
 
+static void mock_resv_end(void *resv)
+{
+	dma_resv_fini(resv);
+}
+
+/* A reservation object of the exporter's. Its buffers must go before the case. */
+struct dma_resv *mock_resv(struct kunit *test)
+{
+	struct dma_resv *resv = kunit_kzalloc(test, sizeof(*resv), GFP_KERNEL);
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, resv);
+	dma_resv_init(resv);
+	ret = kunit_add_action_or_reset(test, mock_resv_end, resv);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	return resv;
+}
+
 /* Put a fence into the buffer. */
 void mock_fence_add(struct kunit *test, struct dma_buf *dmabuf,
 		    struct dma_fence *fence, enum dma_resv_usage usage)

@@ -187,6 +187,7 @@ struct mock_timeline {
 	atomic_t interrupted;
 };
 
+struct dma_resv *mock_resv(struct kunit *test);
 struct mock_timeline *mock_timeline(struct kunit *test);
 struct dma_fence *mock_fence(struct kunit *test, struct mock_timeline *tl,
 			     bool share_lock);

@@ -676,25 +676,6 @@ static void dma_buf_poll_no_lock(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
 }
 
-static void dma_buf_poll_resv_fini(void *resv)
-{
-	dma_resv_fini(resv);
-}
-
-/* A reservation object that outlives the case's buffers. */
-static struct dma_resv *dma_buf_poll_resv(struct kunit *test)
-{
-	struct dma_resv *resv = kunit_kzalloc(test, sizeof(*resv), GFP_KERNEL);
-	int ret;
-
-	KUNIT_ASSERT_NOT_NULL(test, resv);
-	dma_resv_init(resv);
-	ret = kunit_add_action_or_reset(test, dma_buf_poll_resv_fini, resv);
-	KUNIT_ASSERT_EQ(test, ret, 0);
-
-	return resv;
-}
-
 /* Passes when buffers that share fences are woken each, closed each. */
 static void dma_buf_poll_shared_resv(struct kunit *test)
 {
@@ -703,7 +684,7 @@ static void dma_buf_poll_shared_resv(struct kunit *test)
 	struct dma_buf_waiter *waiter_one, *waiter_two;
 	struct dma_fence *fence;
 
-	one->info.resv = dma_buf_poll_resv(test);
+	one->info.resv = mock_resv(test);
 	two->info.resv = one->info.resv;
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(one));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(two));
@@ -734,7 +715,7 @@ static void dma_buf_poll_close_armed(struct kunit *test)
 	struct dma_buf_waiter *waiter;
 	struct dma_fence *fence;
 
-	exp->info.resv = dma_buf_poll_resv(test);
+	exp->info.resv = mock_resv(test);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	waiter = dma_buf_waiter(test, exp, DMA_BUF_POLL_BOTH);

@@ -295,13 +295,13 @@ static inline int worker_join(struct worker *worker)
 	return worker->ret;
 }
 
-/* The letter that proc shows: R, S, D and so on. */
+/* The letter that proc shows for a thread or process: R, S, D and so on. */
 static inline char task_state(pid_t tid)
 {
 	char path[48], state = '?';
 	char *text, *end;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
 	text = text_of(path, 4096);
 	end = text ? strrchr(text, ')') : NULL;
 	if (end && end[1])
@@ -325,6 +325,14 @@ static inline bool worker_blocks(struct worker *worker)
 		sleep_ms(2);
 	}
 	return asleep == 3 && !worker->done;
+}
+
+/* Wait until a process that is just going to do so sleeps. */
+static inline bool child_blocks(pid_t child)
+{
+	struct worker stand_in = { .tid = child };
+
+	return worker_blocks(&stand_in);
 }
 
 static inline int call_poll(struct worker *worker)

@@ -80,11 +80,6 @@ static inline void alarm_clock(bool on)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-static inline void alarm_rings(int signal)
-{
-	(void)signal;
-}
-
 /* Making buffers */
 
 static inline size_t pages_of(__u64 number)
@@ -417,7 +412,7 @@ static inline __u64 fit_arg(char letter, __u64 value)
 
 static inline bool scene_open(struct scene *scene)
 {
-	struct sigaction action = { .sa_handler = alarm_rings };
+	struct sigaction action = { .sa_handler = take_signal };
 
 	memset(scene, 0, sizeof(*scene));
 	memset(scene->buffer, -1, sizeof(scene->buffer));

@@ -404,7 +404,9 @@ TEST_F(buffer, killed_in_use)
 		sys_sync_cpu(self->fd, RW);
 		pause();
 	}
-	sleep_ms(50);
+	EXPECT_TRUE(child_blocks(child));
+	if (self->objects >= 0)
+		EXPECT_EQ(self->objects + 2, sys_objects());
 	ASSERT_EQ(0, kill(child, SIGKILL));
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	if (self->objects >= 0)

@@ -214,9 +214,10 @@ TEST_F(buffer, waiters_delay_nobody)
 		if (!child[i])
 			wait_for_ever(self->fd, i);
 	}
-	sleep_ms(100);
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < 2; i++) {
+		EXPECT_TRUE(child_blocks(child[i]));
 		ASSERT_EQ(0, kill(child[i], SIGSTOP));
+	}
 	start = now_ms();
 	EXPECT_EQ(0, go_on(self->fd, self->size));
 	EXPECT_GT(SHORT, now_ms() - start);

@@ -278,7 +278,7 @@ TEST_F(buffer, kill_ends_the_wait)
 	ASSERT_LE(0, child);
 	if (!child)
 		_exit(sys_sync_cpu(self->fd, READ) ? 1 : 0);
-	sleep_ms(50);
+	EXPECT_TRUE(child_blocks(child));
 	ASSERT_EQ(0, waitpid(child, &status, WNOHANG));
 	ASSERT_EQ(0, kill(child, SIGKILL));
 	ASSERT_EQ(child, waitpid(child, &status, 0));
