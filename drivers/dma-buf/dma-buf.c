@@ -1420,14 +1420,16 @@ struct dma_buf_poll {
 };
 
 /*
- * Has @fence still not signalled? Not every driver looks by itself whether the work
- * is done: some do so only when asked to tell.
+ * Ask @fence to tell, once; has it signalled with that? Not every driver looks by
+ * itself whether the work is done: some do so only when they are asked.
  */
-static bool dma_buf_poll_pending(struct dma_fence *fence)
+static bool dma_buf_poll_ask(struct dma_fence *fence)
 {
-	if (!test_bit(DMA_FENCE_FLAG_ENABLE_SIGNAL_BIT, &fence->flags))
-		dma_fence_enable_sw_signaling(fence);
-	return !test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags);
+	if (test_bit(DMA_FENCE_FLAG_ENABLE_SIGNAL_BIT, &fence->flags))
+		return false;
+
+	dma_fence_enable_sw_signaling(fence);
+	return test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags);
 }
 
 /* Which of @events has come about? Nobody waits, so that @ask the fences. */
@@ -1443,7 +1445,7 @@ static __poll_t dma_buf_poll_ready(struct dma_resv *resv, __poll_t events, bool 
 	dma_resv_iter_begin(&cursor, resv, events & EPOLLOUT ?
 			    DMA_RESV_USAGE_READ : DMA_RESV_USAGE_WRITE);
 	dma_resv_for_each_fence_unlocked(&cursor, fence) {
-		if (ask && !dma_buf_poll_pending(fence))
+		if (ask && dma_buf_poll_ask(fence))
 			continue;
 		events &= ~EPOLLOUT;
 		if (dma_resv_iter_usage(&cursor) <= DMA_RESV_USAGE_WRITE)
