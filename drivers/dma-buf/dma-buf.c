@@ -1432,7 +1432,7 @@ static bool dma_buf_poll_ask(struct dma_fence *fence)
 	return test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags);
 }
 
-/* Which of @events has come about? Nobody waits, so that @ask the fences. */
+/* Which of @events has come about? With @ask, for who will not arm, ask the fences. */
 static __poll_t dma_buf_poll_ready(struct dma_resv *resv, __poll_t events, bool ask)
 {
 	/* Not cleared for nothing: mostly there is no fence to look at. */

@@ -315,8 +315,8 @@ struct dma_buf_attach_ops {
 	 * @move_notify:
 	 *
 	 * The storage is about to move. Mappings stay usable until the fences
-	 * of &dma_buf.resv have signalled; drop them as soon as possible and map anew,
-	 * which gives the new place. Mandatory.
+	 * of &dma_buf.resv have signalled; drop them as soon as possible and
+	 * map anew, which gives the new place. Mandatory.
 	 *
 	 * Context: May sleep. Reservation lock held.
 	 */
