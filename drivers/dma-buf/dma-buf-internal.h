@@ -8,6 +8,7 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
 #include <linux/fs.h>
+#include <linux/poll.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -39,7 +40,10 @@ struct dma_buf_object {
 	/** @resv: where @base.resv points unless the exporter brought one. */
 	struct dma_resv resv;
 
-	/** @wait: who sleeps in poll(); also epoll's hooks. */
+	/**
+	 * @wait: waiters in poll(), epoll, io_uring and aio. Its lock protects
+	 * the polling state.
+	 */
 	wait_queue_head_t wait;
 
 	/** @node: in the registry from export to the file's release. */
@@ -68,9 +72,9 @@ struct dma_buf_object {
 	 * - i_lock protects @base.attachments, @dynamic_attachments and the name.
 	 *   Innermost; process context only. What dma_buf_move_notify() walks is
 	 *   left under the reservation lock as well.
-	 * - i_private is the &struct dma_buf_poll, the fence callbacks that will
-	 *   wake @wait; NULL until somebody first has to sleep, constant until the
-	 *   file's release.
+	 * - i_private is the &struct dma_buf_poll, the callbacks that will wake
+	 *   @wait; NULL until a waiter first finds a pending fence, constant from
+	 *   then until the file's release.
 	 * - i_data.i_private_data is the exporter's module, held until its release
 	 *   has run.
 	 *
@@ -93,6 +97,10 @@ static inline bool dma_buf_resv_untouched(struct dma_resv *resv)
 {
 	return !rcu_access_pointer(resv->fences);
 }
+
+/* dma-buf-poll.c */
+__poll_t dma_buf_file_poll(struct file *file, poll_table *table);
+void dma_buf_poll_destroy(struct dma_buf_object *obj);
 
 /* dma-buf-registry.c */
 #ifdef CONFIG_DEBUG_FS

@@ -1,0 +1,510 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dma-buf: poll(), select(), epoll, io_uring and aio on the file descriptor
+ *
+ * A waiter needs a wake-up when all fences that it found have signalled. So it
+ * adds a callback to each of them, unless an earlier waiter did, and the core
+ * counts the fences that are pending for EPOLLIN and for EPOLLOUT. The callback
+ * that takes a count to zero wakes the waiters, with the events whose counts are
+ * zero. Nothing else does: there is one wake-up, after the last fence, whichever
+ * order they signal in, and it neither needs memory nor waits for a thread.
+ *
+ * poll() and epoll poll again after a wake-up. io_uring and aio do not, they
+ * complete a request with the events that the wake-up carries. These must be true
+ * for each request on the wait queue, which follows from two rules:
+ *
+ * - A waiter adds its callbacks before poll_wait() puts it on the wait queue. So
+ *   while it is there, each pending fence that it found is counted.
+ * - A wake-up carries an event only if the count of that event is zero, and the
+ *   wait queue's lock is held from the look at the count to the wake-up.
+ *
+ * The fences that another waiter found are counted as well, so a request may
+ * complete later than its own fences signal, but never before.
+ *
+ * Wake-ups are not lost either. The callback takes the wait queue's lock, and so
+ * does poll_wait(). If the waiter is first, the callback finds it on the queue.
+ * If the callback is first, the waiter finds the count at zero:
+ *
+ *	waiter					callback
+ *	------					--------
+ *	count the fence
+ *	add the callback
+ *						lock, count falls to zero,
+ *						wake-up: no waiter, unlock
+ *	poll_wait(): lock, queue, unlock
+ *	read the count: zero, so return
+ *	that the buffer is ready
+ *
+ * Without the second look at the count the waiter would sleep indefinitely.
+ */
+
+#include <linux/dma-buf.h>
+#include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
+#include <linux/poll.h>
+#include <linux/rbtree.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/wait.h>
+
+#include "dma-buf-internal.h"
+
+/**
+ * DOC: polling
+ *
+ * poll(), select() and epoll on the file descriptor report the progress of the
+ * work on the buffer:
+ *
+ * - EPOLLIN: all writers have finished, the content can be read.
+ * - EPOLLOUT: readers have finished as well, the content can be replaced.
+ *
+ * This is about fences only. CPU access still needs DMA_BUF_IOCTL_SYNC. To keep
+ * the state rather than wait for it, a program exports a sync_file with
+ * DMA_BUF_IOCTL_EXPORT_SYNC_FILE.
+ *
+ * A waiter gets one wake-up for each event, when all fences that it found have
+ * signalled. Fences that are added while it waits count for poll() and epoll,
+ * which look again. A request of io_uring or aio completes with the wake-up: all
+ * fences that the buffer had when the request was submitted have signalled then.
+ * It may complete later, if other waiters wait for fences that were added since.
+ * A multishot request of io_uring reports each wake-up. It finds no fences by
+ * itself after the first one, so it reports an event again only if another waiter
+ * found the buffer busy in between.
+ *
+ * Polling does not keep the buffer alive. EPOLLERR means that there was no memory
+ * to wait with.
+ *
+ * Adding a fence wakes nobody. That a buffer is busy again is noticed by the next
+ * poll() or epoll_wait(). Edge-triggered epoll polls only after a wake-up, so each
+ * of its polls that finds the buffer ready wakes the queue again. A program may see
+ * an edge twice for that, but does not miss one.
+ */
+
+/**
+ * struct dma_buf_poll_watch - a callback on a fence
+ * @cb: the callback, added to @fence
+ * @poll: the buffer's polling state
+ * @fence: the fence, with a reference; NULL while idle
+ * @events: events that @fence is counted for
+ * @next: links all watches of @poll; set before the watch is first used
+ * @node: links &dma_buf_poll.armed, by @fence
+ * @next_idle: links &dma_buf_poll.idle
+ */
+struct dma_buf_poll_watch {
+	struct dma_fence_cb cb;
+	struct dma_buf_poll *poll;
+	struct dma_fence *fence;
+	__poll_t events;
+	struct dma_buf_poll_watch *next;
+	union {
+		struct rb_node node;
+		struct dma_buf_poll_watch *next_idle;
+	};
+};
+
+/**
+ * struct dma_buf_poll - polling state of a buffer
+ *
+ * Allocated for the first waiter that finds a pending fence, and freed with the
+ * file. All members but @obj are protected by the lock of the buffer's wait queue.
+ * Fence callbacks take it, so it nests inside the locks of fences.
+ */
+struct dma_buf_poll {
+	/** @obj: The buffer; constant. */
+	struct dma_buf_object *obj;
+
+	/** @pending_in: Number of armed watches that are counted for EPOLLIN. */
+	unsigned int pending_in;
+
+	/** @pending_out: Number of armed watches that are counted for EPOLLOUT. */
+	unsigned int pending_out;
+
+	/** @armed: Watches whose fences have not signalled, sorted by fence. */
+	struct rb_root armed;
+
+	/** @idle: Watches without a fence, to be used again. */
+	struct dma_buf_poll_watch *idle;
+
+	/** @first: The first watch: mostly one fence is pending at a time. */
+	struct dma_buf_poll_watch first;
+};
+
+static void dma_buf_poll_add_idle(struct dma_buf_poll *poll,
+				  struct dma_buf_poll_watch *watch)
+{
+	watch->next_idle = poll->idle;
+	poll->idle = watch;
+}
+
+static struct dma_buf_poll *dma_buf_poll_create(struct dma_buf_object *obj)
+{
+	struct dma_buf_poll *poll = kzalloc(sizeof(*poll), GFP_KERNEL_ACCOUNT);
+
+	if (!poll)
+		return NULL;
+
+	poll->obj = obj;
+	poll->armed = RB_ROOT;
+	poll->first.poll = poll;
+	dma_buf_poll_add_idle(poll, &poll->first);
+
+	return poll;
+}
+
+/* Return the polling state of @obj, allocated at the first call. */
+static struct dma_buf_poll *dma_buf_poll_ensure(struct dma_buf_object *obj)
+{
+	/* Paired with cmpxchg() below. */
+	struct dma_buf_poll *poll = smp_load_acquire(&obj->inode.i_private);
+	struct dma_buf_poll *other;
+
+	if (poll)
+		return poll;
+
+	poll = dma_buf_poll_create(obj);
+	if (!poll)
+		return NULL;
+
+	/* Paired with smp_load_acquire(), here and in dma_buf_poll_idle_events(). */
+	other = cmpxchg(&obj->inode.i_private, NULL, poll);
+	if (other) {
+		kfree(poll);
+		return other;
+	}
+	return poll;
+}
+
+/* Return the events that no fence is counted for. */
+static __poll_t dma_buf_poll_idle_events(struct dma_buf_object *obj)
+{
+	/* Paired with cmpxchg() in dma_buf_poll_ensure(). */
+	struct dma_buf_poll *poll = smp_load_acquire(&obj->inode.i_private);
+	__poll_t events = 0;
+
+	if (!poll || !READ_ONCE(poll->pending_in))
+		events |= EPOLLIN;
+	if (!poll || !READ_ONCE(poll->pending_out))
+		events |= EPOLLOUT;
+	return events;
+}
+
+/* Add @step to the count of each event in @events. */
+static void dma_buf_poll_count(struct dma_buf_poll *poll, __poll_t events,
+			       int step)
+{
+	/* Paired with READ_ONCE() in dma_buf_poll_idle_events(). */
+	if (events & EPOLLIN)
+		WRITE_ONCE(poll->pending_in, poll->pending_in + step);
+	if (events & EPOLLOUT)
+		WRITE_ONCE(poll->pending_out, poll->pending_out + step);
+}
+
+/*
+ * Drop @watch, whose callback runs now or was not added, and wake the waiters for
+ * the events whose last pending fence it was. Called with the fence's lock held
+ * from the callback. The caller must not touch @watch afterwards.
+ */
+static void dma_buf_poll_disarm(struct dma_buf_poll_watch *watch)
+{
+	struct dma_buf_poll *poll = watch->poll;
+	wait_queue_head_t *wait = &poll->obj->wait;
+	struct dma_fence *fence = watch->fence;
+	unsigned long flags;
+	__poll_t ready;
+
+	spin_lock_irqsave(&wait->lock, flags);
+	rb_erase(&watch->node, &poll->armed);
+	dma_buf_poll_count(poll, watch->events, -1);
+	ready = watch->events & dma_buf_poll_idle_events(poll->obj);
+	watch->fence = NULL;
+	dma_buf_poll_add_idle(poll, watch);
+	if (ready)
+		wake_up_locked_poll(wait, ready);
+	spin_unlock_irqrestore(&wait->lock, flags);
+
+	/* From here on dma_buf_poll_destroy() may have freed @poll. */
+	dma_fence_put(fence);
+}
+
+static void dma_buf_poll_fence_cb(struct dma_fence *fence,
+				  struct dma_fence_cb *cb)
+{
+	dma_buf_poll_disarm(container_of(cb, struct dma_buf_poll_watch, cb));
+}
+
+static int dma_buf_poll_watch_cmp(const void *fence, const struct rb_node *node)
+{
+	const struct dma_buf_poll_watch *watch =
+		rb_entry(node, struct dma_buf_poll_watch, node);
+
+	if (fence == watch->fence)
+		return 0;
+	return fence < (void *)watch->fence ? -1 : 1;
+}
+
+static bool dma_buf_poll_watch_less(struct rb_node *node,
+				    const struct rb_node *parent)
+{
+	struct dma_buf_poll_watch *watch =
+		rb_entry(node, struct dma_buf_poll_watch, node);
+
+	return dma_buf_poll_watch_cmp(watch->fence, parent) < 0;
+}
+
+/*
+ * Find the watch of @fence, or else an idle one. Locks the wait queue, unless
+ * there is no memory and NULL is returned.
+ */
+static struct dma_buf_poll_watch *
+dma_buf_poll_watch_lock(struct dma_buf_poll *poll, struct dma_fence *fence)
+{
+	wait_queue_head_t *wait = &poll->obj->wait;
+	struct dma_buf_poll_watch *watch;
+	struct rb_node *node;
+
+	spin_lock_irq(&wait->lock);
+	for (;;) {
+		node = rb_find(fence, &poll->armed, dma_buf_poll_watch_cmp);
+		if (node)
+			return rb_entry(node, struct dma_buf_poll_watch, node);
+		if (poll->idle)
+			return poll->idle;
+		spin_unlock_irq(&wait->lock);
+
+		watch = kzalloc(sizeof(*watch), GFP_KERNEL_ACCOUNT);
+		if (!watch)
+			return NULL;
+
+		watch->poll = poll;
+		spin_lock_irq(&wait->lock);
+		watch->next = poll->first.next;
+		poll->first.next = watch;
+		dma_buf_poll_add_idle(poll, watch);
+	}
+}
+
+/*
+ * Have the waiters woken when @fence has signalled, for @events. Return true when
+ * it is counted, false when it has signalled already, or -ENOMEM.
+ */
+static int dma_buf_poll_arm(struct dma_buf_object *obj, struct dma_fence *fence,
+			    __poll_t events)
+{
+	struct dma_buf_poll *poll = dma_buf_poll_ensure(obj);
+	wait_queue_head_t *wait = &obj->wait;
+	struct dma_buf_poll_watch *watch;
+	bool added;
+
+	if (!poll)
+		return -ENOMEM;
+
+	watch = dma_buf_poll_watch_lock(poll, fence);
+	if (!watch)
+		return -ENOMEM;
+
+	if (watch->fence) {
+		dma_buf_poll_count(poll, events & ~watch->events, 1);
+		watch->events |= events;
+		spin_unlock_irq(&wait->lock);
+		return true;
+	}
+
+	poll->idle = watch->next_idle;
+	watch->fence = dma_fence_get(fence);
+	watch->events = events;
+	rb_add(&watch->node, &poll->armed, dma_buf_poll_watch_less);
+	dma_buf_poll_count(poll, events, 1);
+	spin_unlock_irq(&wait->lock);
+
+	/*
+	 * The lock of a fence may be freed a grace period after the fence has
+	 * signalled.
+	 */
+	rcu_read_lock();
+	added = !dma_fence_add_callback(fence, &watch->cb, dma_buf_poll_fence_cb);
+	rcu_read_unlock();
+	/* If it was added it may have run, and @watch be used for another fence. */
+	if (!added)
+		dma_buf_poll_disarm(watch);
+
+	return added;
+}
+
+/*
+ * Enable signaling of @fence, and return true when it turns out to have signalled.
+ * Some drivers look for finished work only when signaling is enabled.
+ */
+static bool dma_buf_poll_enable_signaling(struct dma_fence *fence)
+{
+	if (test_bit(DMA_FENCE_FLAG_ENABLE_SIGNAL_BIT, &fence->flags))
+		return false;
+
+	/* As for dma_fence_add_callback() in dma_buf_poll_arm(). */
+	rcu_read_lock();
+	if (!test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags))
+		dma_fence_enable_sw_signaling(fence);
+	rcu_read_unlock();
+
+	return test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags);
+}
+
+/*
+ * Return the subset of @events that pending fences hold back. With @arm each of
+ * these fences is counted; EPOLLERR is returned as well when one of them is not,
+ * for lack of memory.
+ */
+static __poll_t dma_buf_poll_busy(struct dma_buf_object *obj, __poll_t events,
+				  bool arm)
+{
+	/* Mostly there is no fence to look at, so spare the initialization. */
+	struct dma_resv_iter cursor __uninitialized;
+	struct dma_resv *resv = obj->base.resv;
+	__poll_t busy = 0, held;
+	struct dma_fence *fence;
+	int ret;
+
+	if (dma_buf_resv_untouched(resv))
+		return 0;
+
+	dma_resv_iter_begin(&cursor, resv,
+			    dma_resv_usage_rw(events & EPOLLOUT));
+	dma_resv_for_each_fence_unlocked(&cursor, fence) {
+		if (dma_resv_iter_is_restarted(&cursor))
+			busy = 0;
+
+		held = events & EPOLLOUT;
+		if (dma_resv_iter_usage(&cursor) <= DMA_RESV_USAGE_WRITE)
+			held |= events & EPOLLIN;
+
+		if (arm) {
+			ret = dma_buf_poll_arm(obj, fence, held);
+			if (ret < 0) {
+				busy |= held | EPOLLERR;
+				break;
+			}
+			if (ret)
+				busy |= held;
+		} else if (held & ~busy && !dma_buf_poll_enable_signaling(fence)) {
+			busy |= held;
+			if (busy == events)
+				break;
+		}
+	}
+	dma_resv_iter_end(&cursor);
+
+	return busy;
+}
+
+/*
+ * Wake the waiters for those of @events that no fence is counted for. Waiters that
+ * found a pending fence are on the queue only after they have counted it.
+ */
+static void dma_buf_poll_wake(struct dma_buf_object *obj, __poll_t events)
+{
+	wait_queue_head_t *wait = &obj->wait;
+
+	spin_lock_irq(&wait->lock);
+	events &= dma_buf_poll_idle_events(obj);
+	if (events)
+		wake_up_locked_poll(wait, events);
+	spin_unlock_irq(&wait->lock);
+}
+
+/**
+ * dma_buf_file_poll - report which of the events that @table requests are true
+ * @file: the buffer's file
+ * @table: events and queue function of the caller, or NULL for all events
+ *
+ * Context: Process context, may sleep. Reservation lock not held.
+ * Return: EPOLLIN when all writers have finished, EPOLLOUT when readers have
+ * finished as well, EPOLLERR when there was no memory to wait with.
+ */
+__poll_t dma_buf_file_poll(struct file *file, poll_table *table)
+{
+	struct dma_buf_object *obj = to_dma_buf_object(file->private_data);
+	__poll_t events = poll_requested_events(table) & (EPOLLIN | EPOLLOUT);
+	bool queues = table && table->_qproc;
+	__poll_t busy, ready;
+	bool waits;
+
+	/* epoll and poll() poll again without a queue function, while queued. */
+	waits = queues || waitqueue_active(&obj->wait);
+	busy = dma_buf_poll_busy(obj, events, waits);
+	ready = events & ~busy;
+
+	poll_wait(file, &obj->wait, table);
+	if (busy & EPOLLERR)
+		return ready | EPOLLERR;
+
+	/* Fences may have signalled before the waiter was queued. */
+	if (busy && queues)
+		ready |= busy & dma_buf_poll_idle_events(obj);
+	/* Have edge-triggered epoll poll again, adding a fence wakes nobody. */
+	if (ready && waits && !queues)
+		dma_buf_poll_wake(obj, ready);
+
+	return ready;
+}
+
+/* Take the callback off the fence of @watch, unless it runs now. */
+static void dma_buf_poll_cancel(struct dma_buf_poll_watch *watch)
+{
+	wait_queue_head_t *wait = &watch->poll->obj->wait;
+	struct dma_fence *fence;
+	bool removed;
+
+	spin_lock_irq(&wait->lock);
+	fence = watch->fence ? dma_fence_get(watch->fence) : NULL;
+	spin_unlock_irq(&wait->lock);
+	if (!fence)
+		return;
+
+	/* As for dma_fence_add_callback() in dma_buf_poll_arm(). */
+	rcu_read_lock();
+	removed = !test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags) &&
+		  dma_fence_remove_callback(fence, &watch->cb);
+	rcu_read_unlock();
+	if (removed)
+		dma_buf_poll_disarm(watch);
+	dma_fence_put(fence);
+}
+
+static bool dma_buf_poll_is_idle(struct dma_buf_poll *poll)
+{
+	wait_queue_head_t *wait = &poll->obj->wait;
+	bool idle;
+
+	spin_lock_irq(&wait->lock);
+	idle = RB_EMPTY_ROOT(&poll->armed);
+	spin_unlock_irq(&wait->lock);
+
+	return idle;
+}
+
+/**
+ * dma_buf_poll_destroy - cancel all callbacks and free the polling state
+ * @obj: the buffer, whose last reference is gone, and with it all waiters
+ *
+ * Context: Process context. Sleeps until callbacks that run now have returned.
+ * Return: Nothing. No fence is referenced afterwards.
+ */
+void dma_buf_poll_destroy(struct dma_buf_object *obj)
+{
+	struct dma_buf_poll *poll = obj->inode.i_private;
+	struct dma_buf_poll_watch *watch, *next;
+
+	if (!poll)
+		return;
+
+	for (watch = &poll->first; watch; watch = watch->next)
+		dma_buf_poll_cancel(watch);
+	/* The last callback takes a count to zero, with a wake-up. */
+	wait_event(obj->wait, dma_buf_poll_is_idle(poll));
+
+	for (watch = poll->first.next; watch; watch = next) {
+		next = watch->next;
+		kfree(watch);
+	}
+	kfree(poll);
+	obj->inode.i_private = NULL;
+}
