@@ -8,8 +8,8 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
 #include <linux/fs.h>
-#include <linux/poll.h>
 #include <linux/refcount.h>
+#include <linux/seq_file.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <uapi/linux/dma-buf.h>
@@ -98,8 +98,19 @@ static inline bool dma_buf_resv_untouched(struct dma_resv *resv)
 	return !rcu_access_pointer(resv->fences);
 }
 
+/*
+ * Print @name as one line. User space chooses it, so control characters are
+ * escaped: they could forge lines, or control a terminal.
+ */
+static inline void dma_buf_seq_name(struct seq_file *s, const char *name)
+{
+	seq_escape(s, name, "\001\002\003\004\005\006\007\010\t\n\013\014\r\016\017"
+			    "\020\021\022\023\024\025\026\027\030\031\032\033\034\035"
+			    "\036\037\177");
+}
+
 /* dma-buf-poll.c */
-__poll_t dma_buf_file_poll(struct file *file, poll_table *table);
+__poll_t dma_buf_file_poll(struct file *file, struct poll_table_struct *table);
 void dma_buf_poll_destroy(struct dma_buf_object *obj);
 
 /* dma-buf-registry.c */

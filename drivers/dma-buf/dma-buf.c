@@ -1429,8 +1429,11 @@ static void dma_buf_file_show_fdinfo(struct seq_file *s, struct file *file)
 
 	spin_lock(&obj->inode.i_lock);
 	name = file->f_path.dentry->d_fsdata;
-	if (name)
-		seq_printf(s, "name:\t%s\n", name);
+	if (name) {
+		seq_puts(s, "name:\t");
+		dma_buf_seq_name(s, name);
+		seq_putc(s, '\n');
+	}
 	spin_unlock(&obj->inode.i_lock);
 }
 
