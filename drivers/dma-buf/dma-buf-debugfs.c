@@ -164,6 +164,9 @@ static void dma_buf_bufinfo_show_buffer(struct seq_file *s,
 	seq_puts(s, "\tAttached Devices:\n");
 	spin_lock(&obj->inode.i_lock);
 	list_for_each_entry(attach, &dmabuf->attachments, node) {
+		/* The rest is lost: seq_file calls again with a larger buffer. */
+		if (seq_has_overflowed(s))
+			break;
 		seq_printf(s, "\t%s\n", dev_name(attach->dev));
 		count++;
 	}
