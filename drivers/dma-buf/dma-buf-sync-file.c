@@ -6,8 +6,10 @@
  * of a sync_file in.
  */
 
+#include <linux/dma-fence-array.h>
 #include <linux/dma-fence-unwrap.h>
 #include <linux/file.h>
+#include <linux/slab.h>
 #include <linux/sync_file.h>
 #include <linux/uaccess.h>
 
@@ -19,36 +21,64 @@ static bool dma_buf_sync_file_flags_ok(u32 flags)
 	return flags && !(flags & ~DMA_BUF_SYNC_RW);
 }
 
+/* Drop the references in @fences, and @fences itself unless it is @embedded. */
+static void dma_buf_sync_file_put(struct dma_fence **fences, unsigned int count,
+				  struct dma_fence **embedded)
+{
+	while (count)
+		dma_fence_put(fences[--count]);
+	if (fences != embedded)
+		kfree(fences);
+}
+
 /*
- * One fence that stands for all that work of @usage has to wait for. Mostly there
- * is one at most, for which it takes no array to collect them.
+ * Return one fence for all fences that work of @usage has to wait for. An array to
+ * collect them is allocated for the second one: mostly there is one at most.
  */
 static struct dma_fence *dma_buf_sync_file_fence(struct dma_resv *resv,
 						 enum dma_resv_usage usage)
 {
-	struct dma_fence *fence, *only = NULL;
+	struct dma_fence *one, **fences = &one, **more, *fence;
+	unsigned int count = 0, room = 1;
+	struct dma_fence_array *array;
 	struct dma_resv_iter cursor;
-	bool several = false;
-	int ret;
 
 	dma_resv_iter_begin(&cursor, resv, usage);
 	dma_resv_for_each_fence_unlocked(&cursor, fence) {
-		several = only && !dma_resv_iter_is_restarted(&cursor);
-		if (several)
-			break;
-		dma_fence_put(only);
-		only = dma_fence_get(fence);
+		if (dma_resv_iter_is_restarted(&cursor))
+			while (count)
+				dma_fence_put(fences[--count]);
+
+		if (count == room) {
+			room = max(cursor.num_fences, count + 1);
+			more = kmalloc_array(room, sizeof(*more), GFP_KERNEL);
+			if (!more)
+				break;
+			memcpy(more, fences, count * sizeof(*more));
+			if (fences != &one)
+				kfree(fences);
+			fences = more;
+		}
+		fences[count++] = dma_fence_get(fence);
 	}
 	dma_resv_iter_end(&cursor);
+	if (fence)
+		goto err_put;
 
-	if (!several)
-		return only ?: dma_fence_get_stub();
+	if (count <= 1) {
+		fence = count ? fences[0] : dma_fence_get_stub();
+		dma_buf_sync_file_put(fences, 0, &one);
+		return fence;
+	}
 
-	dma_fence_put(only);
-	ret = dma_resv_get_singleton(resv, usage, &only);
-	if (ret)
-		return ERR_PTR(ret);
-	return only ?: dma_fence_get_stub();
+	array = dma_fence_array_create(count, fences, dma_fence_context_alloc(1),
+				       1, false);
+	if (array)
+		return &array->base;
+
+err_put:
+	dma_buf_sync_file_put(fences, count, &one);
+	return ERR_PTR(-ENOMEM);
 }
 
 /* Snapshot the fences that work of @usage has to wait for. */
