@@ -1307,7 +1307,7 @@ void dma_buf_vunmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	/* With no mapping this is a cleared one, and the count complains. */
 	obj = to_dma_buf_object(dmabuf);
-	if (WARN_ON(!iosys_map_is_equal(&obj->vmap, map)) ||
+	if (!dma_buf_vmap_is(obj, map) ||
 	    refcount_dec_not_one(&obj->vmap_count))
 		return;
 
