@@ -1126,7 +1126,8 @@ int dma_buf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 	struct file *old_file;
 	int ret;
 
-	if (WARN_ON(!dmabuf || !vma))
+	/* A buffer that was leaked has no file any more. */
+	if (WARN_ON(!dmabuf || !dmabuf->file || !vma))
 		return -EINVAL;
 	if (!dmabuf->ops->mmap)
 		return -EINVAL;
