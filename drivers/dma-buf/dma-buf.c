@@ -345,17 +345,13 @@ static int dma_buf_resv_wait(struct dma_resv *resv, enum dma_resv_usage usage)
  * struct dma_buf_sgt_guise - a table without pages, shown to the importer
  * @shown: lengths and DMA addresses of @own
  * @own: the exporter's table, as the exporter made it
+ * @entries: number of entries that were allocated for @shown
  */
 struct dma_buf_sgt_guise {
 	struct sg_table shown;
 	struct sg_table *own;
+	unsigned int entries;
 };
-
-/* An exporter that has only DMA addresses to give may claim to have no pages. */
-static unsigned int dma_buf_sgt_entries(const struct sg_table *own)
-{
-	return max(own->orig_nents, own->nents);
-}
 
 /*
  * Importers have no business with the pages behind a table. With debugging on
@@ -363,7 +359,8 @@ static unsigned int dma_buf_sgt_entries(const struct sg_table *own)
  */
 static struct sg_table *dma_buf_sgt_hide(struct sg_table *own)
 {
-	unsigned int entries = dma_buf_sgt_entries(own);
+	/* orig_nents is 0 for exporters that have DMA addresses but no pages. */
+	unsigned int entries = max(own->orig_nents, own->nents);
 	struct dma_buf_sgt_guise *guise;
 	struct scatterlist *from, *to;
 	int i, ret;
@@ -375,7 +372,9 @@ static struct sg_table *dma_buf_sgt_hide(struct sg_table *own)
 	if (!guise)
 		return ERR_PTR(-ENOMEM);
 
-	ret = sg_alloc_table(&guise->shown, entries, GFP_KERNEL);
+	/* No table can be allocated for no entries. */
+	guise->entries = max(entries, 1);
+	ret = sg_alloc_table(&guise->shown, guise->entries, GFP_KERNEL);
 	if (ret) {
 		kfree(guise);
 		return ERR_PTR(ret);
@@ -406,7 +405,7 @@ static struct sg_table *dma_buf_sgt_unhide(struct sg_table *shown)
 
 	guise = container_of(shown, struct dma_buf_sgt_guise, shown);
 	own = guise->own;
-	guise->shown.orig_nents = dma_buf_sgt_entries(own);
+	guise->shown.orig_nents = guise->entries;
 	sg_free_table(&guise->shown);
 	kfree(guise);
 
@@ -1306,7 +1305,6 @@ void dma_buf_vunmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
 	if (WARN_ON(!dmabuf))
 		return;
 
-	/* With no mapping this is a cleared one, and the count complains. */
 	obj = to_dma_buf_object(dmabuf);
 	if (!dma_buf_vmap_is(obj, map) ||
 	    refcount_dec_not_one(&obj->vmap_count))
