@@ -728,6 +728,8 @@ struct mock_fence {
 	spinlock_t lock; /* base's, unless that has the timeline's */
 	struct mock_timeline *tl;
 	bool too_late;
+	bool (*signaled)(struct dma_fence *fence, void *data);
+	void *data;
 };
 
 static struct mock_timeline *mock_fence_timeline(struct dma_fence *fence)
@@ -762,10 +764,18 @@ static void mock_fence_release(struct dma_fence *fence)
 	dma_fence_free(fence);
 }
 
+static bool mock_fence_signaled(struct dma_fence *base)
+{
+	struct mock_fence *fence = container_of(base, struct mock_fence, base);
+
+	return fence->signaled && fence->signaled(base, fence->data);
+}
+
 static const struct dma_fence_ops mock_fence_ops = {
 	.get_driver_name = mock_fence_driver_name,
 	.get_timeline_name = mock_fence_timeline_name,
 	.enable_signaling = mock_fence_enable_signaling,
+	.signaled = mock_fence_signaled,
 	.release = mock_fence_release,
 };
 
@@ -811,6 +821,23 @@ struct dma_fence *mock_fence(struct kunit *test, struct mock_timeline *tl,
 void mock_fence_too_late(struct dma_fence *fence)
 {
 	container_of(fence, struct mock_fence, base)->too_late = true;
+}
+
+/**
+ * mock_fence_set_signaled - set a callback for queries of a fence's state
+ * @fence: the fence
+ * @signaled: called with @data, under RCU and without the fence's lock, while the
+ *	fence has not signalled; returns true to have it signalled
+ * @data: for @signaled
+ */
+void mock_fence_set_signaled(struct dma_fence *fence,
+			     bool (*signaled)(struct dma_fence *fence, void *data),
+			     void *data)
+{
+	struct mock_fence *mock = container_of(fence, struct mock_fence, base);
+
+	mock->data = data;
+	mock->signaled = signaled;
 }
 
 struct mock_later {

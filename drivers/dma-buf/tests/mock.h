@@ -192,6 +192,9 @@ struct mock_timeline *mock_timeline(struct kunit *test);
 struct dma_fence *mock_fence(struct kunit *test, struct mock_timeline *tl,
 			     bool share_lock);
 void mock_fence_too_late(struct dma_fence *fence);
+void mock_fence_set_signaled(struct dma_fence *fence,
+			     bool (*signaled)(struct dma_fence *fence, void *data),
+			     void *data);
 void mock_fence_signal_later(struct kunit *test, struct dma_fence *fence,
 			     unsigned int msecs);
 bool mock_fence_armed(struct dma_fence *fence);

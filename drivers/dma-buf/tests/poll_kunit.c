@@ -12,7 +12,7 @@
 
 #define DMA_BUF_POLL_BOTH	(POLLIN | POLLOUT)
 
-/* Time for wake-ups that must not come, and for the work item to run. */
+/* Time for wake-ups that must not happen. */
 #define DMA_BUF_POLL_SETTLE_MS	40
 
 /**
@@ -75,6 +75,15 @@ static void dma_buf_waiter_leave(struct kunit *test,
 	kunit_release_action(test, dma_buf_waiter_end, waiter);
 }
 
+static void dma_buf_waiter_init(struct dma_buf_waiter *waiter,
+				struct mock_exporter *exp, u32 events)
+{
+	waiter->file = exp->dmabuf->file;
+	init_poll_funcptr(&waiter->table, dma_buf_waiter_queue);
+	waiter->table._key = (__force __poll_t)events;
+	init_waitqueue_func_entry(&waiter->entry, dma_buf_waiter_wake);
+}
+
 static struct dma_buf_waiter *
 dma_buf_waiter(struct kunit *test, struct mock_exporter *exp, u32 events)
 {
@@ -83,10 +92,7 @@ dma_buf_waiter(struct kunit *test, struct mock_exporter *exp, u32 events)
 	int ret;
 
 	KUNIT_ASSERT_NOT_NULL(test, waiter);
-	waiter->file = exp->dmabuf->file;
-	init_poll_funcptr(&waiter->table, dma_buf_waiter_queue);
-	waiter->table._key = (__force __poll_t)events;
-	init_waitqueue_func_entry(&waiter->entry, dma_buf_waiter_wake);
+	dma_buf_waiter_init(waiter, exp, events);
 	ret = kunit_add_action_or_reset(test, dma_buf_waiter_end, waiter);
 	KUNIT_ASSERT_EQ(test, ret, 0);
 
@@ -516,39 +522,6 @@ static void dma_buf_poll_edge_asks_again(struct kunit *test)
 }
 
 /*
- * Passes when one who asks just when the watched fence has signalled, and finds
- * that all others have, does not take the wake-up of those who sleep.
- */
-static void dma_buf_poll_asks_before_work(struct kunit *test)
-{
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct mock_timeline *tl = mock_timeline(test);
-	struct dma_buf_waiter *sleeper, *other;
-	struct dma_fence *first, *last;
-	u32 ready;
-
-	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		kunit_skip(test, "poll() takes locks that sleep");
-	first = mock_fence(test, tl, false);
-	mock_fence_too_late(first);
-	mock_fence_add(test, exp->dmabuf, first, DMA_RESV_USAGE_WRITE);
-	last = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	sleeper = dma_buf_waiter(test, exp, POLLIN);
-	other = dma_buf_waiter(test, exp, POLLIN);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(sleeper), 0);
-	KUNIT_EXPECT_TRUE(test, mock_fence_armed(last));
-	KUNIT_EXPECT_FALSE(test, mock_fence_armed(first));
-
-	/* The work cannot run here until this has asked. */
-	preempt_disable();
-	dma_fence_signal(last);
-	ready = dma_buf_waiter_ask(other);
-	preempt_enable();
-	KUNIT_EXPECT_EQ(test, ready, POLLIN);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(sleeper, 1), 1);
-}
-
-/*
  * Passes when a waiter that queued while the buffer was ready, and asks again
  * without a queue function, is woken: so do epoll and the later rounds of
  * poll().
@@ -656,6 +629,281 @@ static void dma_buf_poll_all_leave(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
 }
 
+static const struct dma_buf_poll_late_row {
+	const char *desc;
+	u32 events;
+	enum dma_resv_usage usage;
+	bool leaves;	/* the first waiter, before the second fence */
+	bool reverse;	/* the second fence signals first */
+} dma_buf_poll_late_rows[] = {
+	{ "IN", POLLIN, DMA_RESV_USAGE_WRITE },
+	{ "IN, reverse", POLLIN, DMA_RESV_USAGE_WRITE, .reverse = true },
+	{ "IN, first left", POLLIN, DMA_RESV_USAGE_WRITE, .leaves = true },
+	{ "OUT", POLLOUT, DMA_RESV_USAGE_READ },
+	{ "OUT, reverse", POLLOUT, DMA_RESV_USAGE_READ, .reverse = true },
+	{ "OUT, first left", POLLOUT, DMA_RESV_USAGE_READ, .leaves = true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(dma_buf_poll_late, dma_buf_poll_late_rows, desc);
+
+/*
+ * Passes when a waiter that found two fences is woken after both, although an
+ * earlier one had found, and counted, the first fence alone.
+ */
+static void dma_buf_poll_late_waiter(struct kunit *test)
+{
+	const struct dma_buf_poll_late_row *row = test->param_value;
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_waiter *first, *second;
+	struct dma_fence *fence[2];
+
+	fence[0] = mock_fence_busy(test, exp->dmabuf, row->usage);
+	first = dma_buf_waiter(test, exp, row->events);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(first), 0);
+	if (row->leaves)
+		dma_buf_waiter_leave(test, first);
+
+	fence[1] = mock_fence_busy(test, exp->dmabuf, row->usage);
+	second = dma_buf_waiter(test, exp, row->events);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(second), 0);
+
+	dma_fence_signal(fence[row->reverse]);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(second, 0), 0);
+	dma_fence_signal(fence[!row->reverse]);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(second, 1), 1);
+	KUNIT_EXPECT_EQ(test, second->keys, row->events);
+	KUNIT_EXPECT_EQ(test, first->wakes, !row->leaves);
+}
+
+/*
+ * Passes when a signal wakes for the event that it decides and for no other: a
+ * waiter for OUT is not woken by the writer while a reader is pending.
+ */
+static void dma_buf_poll_other_event(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_waiter *in, *out;
+	struct dma_fence *reader, *writer;
+
+	writer = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	reader = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
+	in = dma_buf_waiter(test, exp, POLLIN);
+	out = dma_buf_waiter(test, exp, POLLOUT);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(in), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(out), 0);
+
+	dma_fence_signal(writer);
+	KUNIT_EXPECT_EQ(test, in->keys, POLLIN);
+	KUNIT_EXPECT_EQ(test, out->keys, POLLIN);
+	dma_fence_signal(reader);
+	KUNIT_EXPECT_EQ(test, in->keys, DMA_BUF_POLL_BOTH);
+	KUNIT_EXPECT_EQ(test, out->keys, DMA_BUF_POLL_BOTH);
+	KUNIT_EXPECT_EQ(test, out->wakes, 2);
+}
+
+/* Passes when one signal that decides both events wakes once, for both. */
+static void dma_buf_poll_both_events(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_waiter *in, *both;
+	struct dma_fence *writer;
+
+	writer = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	in = dma_buf_waiter(test, exp, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(in), 0);
+	/* The fence is counted for IN already, and now for OUT as well. */
+	both = dma_buf_waiter(test, exp, DMA_BUF_POLL_BOTH);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(both), 0);
+
+	dma_fence_signal(writer);
+	KUNIT_EXPECT_EQ(test, both->wakes, 1);
+	KUNIT_EXPECT_EQ(test, both->keys, DMA_BUF_POLL_BOTH);
+}
+
+/* A waiter that is put on the wait queue a moment after, or before, a signal. */
+struct dma_buf_poll_queueing {
+	struct dma_buf_waiter waiter;
+	struct dma_fence *fence;
+	bool signal_first;
+};
+
+static void dma_buf_poll_queue_and_signal(struct file *file,
+					  wait_queue_head_t *head,
+					  poll_table *table)
+{
+	struct dma_buf_poll_queueing *q =
+		container_of(table, struct dma_buf_poll_queueing, waiter.table);
+
+	if (q->signal_first)
+		dma_fence_signal(q->fence);
+	dma_buf_waiter_queue(file, head, table);
+	if (!q->signal_first)
+		dma_fence_signal(q->fence);
+}
+
+static struct dma_buf_poll_queueing *
+dma_buf_poll_queueing(struct kunit *test, struct mock_exporter *exp,
+		      struct dma_fence *fence, bool signal_first)
+{
+	struct dma_buf_poll_queueing *q = kunit_kzalloc(test, sizeof(*q),
+							GFP_KERNEL);
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	q->fence = fence;
+	q->signal_first = signal_first;
+	dma_buf_waiter_init(&q->waiter, exp, POLLIN);
+	q->waiter.table._qproc = dma_buf_poll_queue_and_signal;
+	ret = kunit_add_action_or_reset(test, dma_buf_waiter_end, &q->waiter);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	return q;
+}
+
+/*
+ * Passes when the last fence signals between the look at the fences and the wait
+ * queue, and poll() reports that the buffer is ready.
+ */
+static void dma_buf_poll_signal_before_queue(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_poll_queueing *q;
+	struct dma_fence *fence;
+
+	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	q = dma_buf_poll_queueing(test, exp, fence, true);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(&q->waiter), POLLIN);
+}
+
+/*
+ * Passes when a waiter that is already on the queue, while poll() has not returned,
+ * is not woken by a fence that another waiter counted: it has counted one of its
+ * own before. An aio request completes with such a wake-up.
+ */
+static void dma_buf_poll_signal_after_queue(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_poll_queueing *q;
+	struct dma_buf_waiter *other;
+	struct dma_fence *one, *two;
+
+	one = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	other = dma_buf_waiter(test, exp, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(other), 0);
+	two = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+
+	q = dma_buf_poll_queueing(test, exp, one, false);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(&q->waiter), 0);
+	KUNIT_EXPECT_EQ(test, q->waiter.asides, 0);
+	KUNIT_EXPECT_EQ(test, other->wakes, 0);
+	dma_fence_signal(two);
+	KUNIT_EXPECT_EQ(test, q->waiter.wakes, 1);
+	KUNIT_EXPECT_EQ(test, other->wakes, 1);
+}
+
+/* A fence and a waiter that appear while another thread looks at the fences. */
+struct dma_buf_poll_meanwhile {
+	struct mock_exporter *exp;
+	struct dma_buf_waiter *waiter;
+	struct dma_fence *fence;
+	bool locked;
+	u32 ready;
+};
+
+static bool dma_buf_poll_add_meanwhile(struct dma_fence *fence, void *data)
+{
+	struct dma_buf_poll_meanwhile *m = data;
+	struct dma_resv *resv = m->exp->dmabuf->resv;
+
+	if (m->locked)
+		return false;
+
+	m->locked = dma_resv_trylock(resv);
+	if (!m->locked)
+		return true;
+
+	/* Room was reserved, so the look at the fences does not start again. */
+	dma_resv_add_fence(resv, m->fence, DMA_RESV_USAGE_WRITE);
+	dma_resv_unlock(resv);
+	m->ready = dma_buf_waiter_ask(m->waiter);
+	return true;
+}
+
+/*
+ * Passes when a poll that finds the buffer ready does not wake a waiter that has
+ * found a fence since. io_uring and aio would complete its request.
+ */
+static void dma_buf_poll_edge_wake_is_true(struct kunit *test)
+{
+	struct dma_buf_poll_meanwhile m = { .ready = ~0 };
+	struct mock_timeline *tl = mock_timeline(test);
+	struct dma_buf_waiter *epoll;
+	struct dma_fence *fence;
+
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) || IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))
+		kunit_skip(test, "polls in an RCU section, which must not sleep");
+
+	m.exp = mock_exporter(test, 0, SZ_8K);
+	m.waiter = dma_buf_waiter(test, m.exp, POLLIN);
+	m.fence = mock_fence(test, tl, false);
+	epoll = dma_buf_waiter(test, m.exp, POLLIN);
+
+	/* Have the polling state allocated. */
+	fence = mock_fence_busy(test, m.exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(epoll), 0);
+	dma_fence_signal(fence);
+	KUNIT_EXPECT_EQ(test, epoll->wakes, 1);
+
+	fence = mock_fence_busy(test, m.exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	dma_resv_lock(m.exp->dmabuf->resv, NULL);
+	KUNIT_EXPECT_EQ(test, dma_resv_reserve_fences(m.exp->dmabuf->resv, 2), 0);
+	dma_resv_unlock(m.exp->dmabuf->resv);
+	mock_fence_set_signaled(fence, dma_buf_poll_add_meanwhile, &m);
+
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(epoll), POLLIN);
+	KUNIT_ASSERT_TRUE(test, m.locked);
+	KUNIT_EXPECT_EQ(test, m.ready, 0);
+	KUNIT_EXPECT_EQ(test, m.waiter->wakes, 0);
+	KUNIT_EXPECT_TRUE(test, mock_fence_armed(m.fence));
+	dma_fence_signal(m.fence);
+	KUNIT_EXPECT_EQ(test, m.waiter->wakes, 1);
+}
+
+/* Passes when no reference to a fence is left as soon as it has signalled. */
+static void dma_buf_poll_drops_fence(struct kunit *test)
+{
+	const struct dma_buf_poll_wake_row *row = test->param_value;
+	struct dma_buf_waiter *waiter;
+	struct dma_fence *fence[64];
+	int i, n;
+
+	waiter = dma_buf_poll_wait_for(test, row, fence);
+	for (i = 0; i < row->num; i++) {
+		n = dma_buf_poll_pick(row, i);
+		/* The case's, the reservation object's and the callback's. */
+		KUNIT_EXPECT_EQ(test, kref_read(&fence[n]->refcount), 3);
+		dma_fence_signal(fence[n]);
+		KUNIT_EXPECT_EQ(test, kref_read(&fence[n]->refcount), 2);
+	}
+	KUNIT_EXPECT_EQ(test, waiter->wakes, 1);
+}
+
+/* Passes when polling for IN does not enable signaling of readers' fences. */
+static void dma_buf_poll_in_enables_no_reader(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_timeline *tl = mock_timeline(test);
+	struct dma_buf_waiter *waiter = dma_buf_waiter(test, exp, POLLIN);
+
+	mock_fence_add(test, exp->dmabuf, mock_fence(test, tl, false),
+		       DMA_RESV_USAGE_READ);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, POLLIN), POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tl->enabled), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, POLLOUT), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tl->enabled), 1);
+}
+
 /* Passes when polling and arming do not need the reservation lock. */
 static void dma_buf_poll_no_lock(struct kunit *test)
 {
@@ -731,7 +979,6 @@ static void dma_buf_poll_close_armed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, waiter->wakes, 0);
 }
 
-/* A fence that is alone wakes by itself; for more there is work to do. */
 static const struct dma_buf_poll_fences_row {
 	const char *desc;
 	int num;
@@ -762,6 +1009,7 @@ struct dma_buf_poll_race {
 	struct dma_fence *fence[DMA_BUF_POLL_ROUNDS];
 	struct dma_buf_waiter *waiter[DMA_BUF_POLL_ROUNDS][2];
 	atomic_t here[DMA_BUF_POLL_ROUNDS];
+	atomic_t met;
 	atomic_t wrong;
 };
 
@@ -792,6 +1040,19 @@ static void dma_buf_poll_race_meet(struct dma_buf_poll_race *race, int round)
 	atomic_inc(&race->here[round]);
 	while (atomic_read(&race->here[round]) < 2 && patience--)
 		cpu_relax();
+	if (patience >= 0)
+		atomic_inc(&race->met);
+}
+
+/* Check that the threads of a race did start rounds at the same time. */
+static void dma_buf_poll_race_check(struct kunit *test,
+				    struct dma_buf_poll_race *race)
+{
+	KUNIT_EXPECT_EQ(test, atomic_read(&race->wrong), 0);
+	if (num_online_cpus() > 1)
+		KUNIT_EXPECT_GT_MSG(test, atomic_read(&race->met), 0,
+				    "none of %d rounds began at the same time",
+				    DMA_BUF_POLL_ROUNDS);
 }
 
 static void dma_buf_poll_race_ask(void *data, unsigned int who)
@@ -813,7 +1074,7 @@ static void dma_buf_poll_first_two(struct kunit *test)
 	int i;
 
 	mock_together(test, 2, dma_buf_poll_race_ask, race);
-	KUNIT_EXPECT_EQ(test, atomic_read(&race->wrong), 0);
+	dma_buf_poll_race_check(test, race);
 
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++)
 		dma_fence_signal(race->fence[i]);
@@ -850,11 +1111,75 @@ static void dma_buf_poll_close_races_signal(struct kunit *test)
 		dma_buf_waiter_leave(test, race->waiter[i][0]);
 	}
 	mock_together(test, 2, dma_buf_poll_race_close, race);
+	dma_buf_poll_race_check(test, race);
 
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
 		KUNIT_EXPECT_EQ(test, race->exp[i]->releases, 1);
 		KUNIT_EXPECT_EQ(test, kref_read(&race->fence[i]->refcount), 1);
 	}
+}
+
+/* A callback of another user of the fence, which runs before that of poll(). */
+struct dma_buf_poll_slow {
+	struct dma_fence_cb cb;
+	struct mock_exporter *exp;
+	struct dma_fence *fence;
+	bool runs;
+	int early;	/* releases while the callback ran */
+};
+
+static void dma_buf_poll_slow_cb(struct dma_fence *fence, struct dma_fence_cb *cb)
+{
+	struct dma_buf_poll_slow *slow =
+		container_of(cb, struct dma_buf_poll_slow, cb);
+	int i;
+
+	WRITE_ONCE(slow->runs, true);
+	for (i = 0; i < 30 && !READ_ONCE(slow->exp->releases); i++)
+		mdelay(1);
+	slow->early = READ_ONCE(slow->exp->releases);
+}
+
+static void dma_buf_poll_slow_race(void *data, unsigned int who)
+{
+	struct dma_buf_poll_slow *slow = data;
+
+	if (!who) {
+		dma_fence_signal(slow->fence);
+		return;
+	}
+	while (!READ_ONCE(slow->runs))
+		cpu_relax();
+	mock_put(slow->exp);
+}
+
+/*
+ * Passes when the last close waits for a callback whose fence has signalled, and
+ * whose lock is held: it is neither removed nor freed while it runs.
+ */
+static void dma_buf_poll_close_waits_for_callback(struct kunit *test)
+{
+	struct dma_buf_poll_slow *slow = kunit_kzalloc(test, sizeof(*slow),
+						       GFP_KERNEL);
+	struct dma_buf_waiter *waiter;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+
+	KUNIT_ASSERT_NOT_NULL(test, slow);
+	slow->exp = mock_exporter(test, 0, SZ_8K);
+	slow->fence = mock_fence_busy(test, slow->exp->dmabuf,
+				      DMA_RESV_USAGE_WRITE);
+	KUNIT_ASSERT_EQ(test, dma_fence_add_callback(slow->fence, &slow->cb,
+						     dma_buf_poll_slow_cb), 0);
+	waiter = dma_buf_waiter(test, slow->exp, DMA_BUF_POLL_BOTH);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	dma_buf_waiter_leave(test, waiter);
+
+	mock_together(test, 2, dma_buf_poll_slow_race, slow);
+	KUNIT_EXPECT_EQ(test, slow->early, 0);
+	KUNIT_EXPECT_EQ(test, slow->exp->releases, 1);
+	KUNIT_EXPECT_EQ(test, kref_read(&slow->fence->refcount), 1);
 }
 
 /* Passes when closing right behind the signal leaves no work to be done. */
@@ -878,9 +1203,23 @@ static void dma_buf_poll_close_signalled(struct kunit *test)
 	}
 }
 
+/* Take a fence's lock away, as a driver may when the fence has signalled. */
+static spinlock_t *dma_buf_poll_hide_lock(struct dma_fence *fence)
+{
+	spinlock_t *lock = fence->lock;
+
+	fence->lock = NULL;
+	return lock;
+}
+
+static void dma_buf_poll_restore_lock(struct dma_fence *fence, spinlock_t *lock)
+{
+	fence->lock = lock;
+}
+
 /*
- * Passes when a fence's lock is left alone once the fence has signalled and told:
- * the lock may go with the driver's job or device, while the fence is still there.
+ * Passes when a fence's lock is not taken after the callback has run: a driver may
+ * have freed it, with its job or device, while the fence is still referenced.
  */
 static void dma_buf_poll_fence_outlives_lock(struct kunit *test)
 {
@@ -897,41 +1236,47 @@ static void dma_buf_poll_fence_outlives_lock(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 		dma_fence_signal(fence[i]);
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, i + 1), i + 1);
-		lock[i] = fence[i]->lock;
-		fence[i]->lock = NULL;
+		lock[i] = dma_buf_poll_hide_lock(fence[i]);
 	}
 	dma_buf_waiter_leave(test, waiter);
 	mock_put(exp);
 
 	for (i = 0; i < ARRAY_SIZE(fence); i++)
-		fence[i]->lock = lock[i];
+		dma_buf_poll_restore_lock(fence[i], lock[i]);
 }
 
-/* Passes when the work that looks for the next fence leaves it alone as well. */
-static void dma_buf_poll_fence_outlives_lock_work(struct kunit *test)
+static bool dma_buf_poll_signal_hide_lock(struct dma_fence *fence, void *data)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct dma_buf_waiter *waiter;
-	struct dma_fence *first, *last;
-	spinlock_t *lock; /* of the last one */
+	spinlock_t **lock = data;
 
-	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		kunit_skip(test, "signalling takes locks that sleep");
-	first = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	last = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	waiter = dma_buf_waiter(test, exp, POLLIN);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	dma_fence_signal(fence);
+	*lock = dma_buf_poll_hide_lock(fence);
+	return false;
+}
 
-	/* The work cannot run here until the lock is gone. */
-	preempt_disable();
-	dma_fence_signal(last);
-	lock = last->lock;
-	last->lock = NULL;
-	preempt_enable();
-	msleep(DMA_BUF_POLL_SETTLE_MS);
-	KUNIT_EXPECT_TRUE(test, mock_fence_armed(first));
-	KUNIT_EXPECT_EQ(test, kref_read(&last->refcount), 2);
-	last->lock = lock;
+/*
+ * Passes when polling does not take the lock of a fence that signals, and loses its
+ * lock, while its state is queried.
+ */
+static void dma_buf_poll_query_takes_lock(struct kunit *test)
+{
+	u32 waits;
+
+	for (waits = 0; waits < 2; waits++) {
+		struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+		struct dma_buf_waiter *waiter = dma_buf_waiter(test, exp, POLLIN);
+		spinlock_t *lock = NULL; /* the fence's */
+		struct dma_fence *fence;
+
+		fence = mock_fence_busy(test, exp->dmabuf,
+					DMA_RESV_USAGE_WRITE);
+		mock_fence_set_signaled(fence, dma_buf_poll_signal_hide_lock,
+					&lock);
+		KUNIT_EXPECT_EQ(test, waits ? dma_buf_waiter_ask(waiter) :
+				dma_buf_poll_peek(exp, POLLIN), POLLIN);
+		KUNIT_ASSERT_NOT_NULL(test, lock);
+		dma_buf_poll_restore_lock(fence, lock);
+	}
 }
 
 static struct kunit_case dma_buf_poll_cases[] = {
@@ -950,18 +1295,28 @@ static struct kunit_case dma_buf_poll_cases[] = {
 	KUNIT_CASE(dma_buf_poll_added_meanwhile),
 	KUNIT_CASE(dma_buf_poll_arms_in_task),
 	KUNIT_CASE(dma_buf_poll_edge_asks_again),
-	KUNIT_CASE(dma_buf_poll_asks_before_work),
 	KUNIT_CASE(dma_buf_poll_repoll_arms),
 	KUNIT_CASE(dma_buf_poll_ask_often),
 	KUNIT_CASE(dma_buf_poll_many_waiters),
 	KUNIT_CASE(dma_buf_poll_first_two),
 	KUNIT_CASE(dma_buf_poll_first_leaves),
 	KUNIT_CASE(dma_buf_poll_all_leave),
+	KUNIT_CASE_PARAM(dma_buf_poll_late_waiter,
+			 dma_buf_poll_late_gen_params),
+	KUNIT_CASE(dma_buf_poll_other_event),
+	KUNIT_CASE(dma_buf_poll_both_events),
+	KUNIT_CASE(dma_buf_poll_signal_before_queue),
+	KUNIT_CASE(dma_buf_poll_signal_after_queue),
+	KUNIT_CASE(dma_buf_poll_edge_wake_is_true),
+	KUNIT_CASE_PARAM(dma_buf_poll_drops_fence,
+			 dma_buf_poll_wake_gen_params),
+	KUNIT_CASE(dma_buf_poll_in_enables_no_reader),
 	KUNIT_CASE(dma_buf_poll_no_lock),
 	KUNIT_CASE(dma_buf_poll_shared_resv),
 	KUNIT_CASE(dma_buf_poll_fence_outlives_lock),
-	KUNIT_CASE(dma_buf_poll_fence_outlives_lock_work),
+	KUNIT_CASE(dma_buf_poll_query_takes_lock),
 	KUNIT_CASE(dma_buf_poll_close_armed),
+	KUNIT_CASE(dma_buf_poll_close_waits_for_callback),
 	KUNIT_CASE_PARAM(dma_buf_poll_close_signalled,
 			 dma_buf_poll_fences_gen_params),
 	KUNIT_CASE_PARAM(dma_buf_poll_close_races_signal,
