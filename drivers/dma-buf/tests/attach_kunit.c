@@ -157,10 +157,10 @@ static void dma_buf_attach_check_calls(struct kunit *test,
 			      call->op != MOCK_DETACH;
 
 		KUNIT_EXPECT_PTR_EQ(test, call->arg, (const void *)attach);
-		KUNIT_EXPECT_EQ_MSG(test, call->locked, inside, "op %u",
-				    call->op);
-		KUNIT_EXPECT_EQ_MSG(test, call->listed, inside, "op %u",
-				    call->op);
+		KUNIT_EXPECT_EQ_MSG(test, call->locked, inside, "%s",
+				    mock_op_name(call->op));
+		KUNIT_EXPECT_EQ_MSG(test, call->listed, inside, "%s",
+				    mock_op_name(call->op));
 		if (call->op == MOCK_MAP_DMA_BUF ||
 		    call->op == MOCK_UNMAP_DMA_BUF)
 			KUNIT_EXPECT_EQ(test, call->dir, DMA_BIDIRECTIONAL);

@@ -420,8 +420,9 @@ static void dma_buf_locking_calls_test(struct kunit *test)
 
 	KUNIT_EXPECT_TRUE(test, mock_log_is(l->exp, row->ops, row->num));
 	for (i = 0; i < l->exp->calls; i++)
-		KUNIT_EXPECT_EQ(test, l->exp->log[i].locked,
-				dma_buf_locking_want(l->exp->log[i].op));
+		KUNIT_EXPECT_EQ_MSG(test, l->exp->log[i].locked,
+				    dma_buf_locking_want(l->exp->log[i].op),
+				    "%s", mock_op_name(l->exp->log[i].op));
 
 	if (row->undo)
 		row->undo(l);
@@ -474,7 +475,8 @@ static void dma_buf_locking_callbacks_test(struct kunit *test)
 	for (i = 0; i < l->exp->calls; i++) {
 		if (l->exp->log[i].op != row->op)
 			continue;
-		KUNIT_EXPECT_EQ(test, l->exp->log[i].locked, row->held);
+		KUNIT_EXPECT_EQ_MSG(test, l->exp->log[i].locked, row->held,
+				    "%s, call %u", mock_op_name(row->op), i);
 		seen++;
 	}
 	KUNIT_EXPECT_GT(test, seen, 0);

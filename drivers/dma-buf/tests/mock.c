@@ -28,8 +28,30 @@
 /* Memory behind even the largest mock buffer */
 #define MOCK_BACKED_MAX	SZ_64K
 
+/* Room for the names of some twenty calls; later ones are cut off. */
+#define MOCK_LIST_MAX	256
+
 /* Long enough for a loaded emulator, short enough for a person */
 #define MOCK_PATIENCE	(5 * HZ)
+
+static const char * const mock_op_names[] = {
+	[MOCK_ATTACH] = "attach",
+	[MOCK_DETACH] = "detach",
+	[MOCK_PIN] = "pin",
+	[MOCK_UNPIN] = "unpin",
+	[MOCK_MAP_DMA_BUF] = "map_dma_buf",
+	[MOCK_UNMAP_DMA_BUF] = "unmap_dma_buf",
+	[MOCK_RELEASE] = "release",
+	[MOCK_BEGIN_CPU_ACCESS] = "begin_cpu_access",
+	[MOCK_END_CPU_ACCESS] = "end_cpu_access",
+	[MOCK_MAP] = "map",
+	[MOCK_UNMAP] = "unmap",
+	[MOCK_MMAP] = "mmap",
+	[MOCK_VMAP] = "vmap",
+	[MOCK_VUNMAP] = "vunmap",
+	[MOCK_MOVE_NOTIFY] = "move_notify",
+	[MOCK_OPS] = "none",
+};
 
 /* One table that the exporter has mapped. */
 struct mock_table {
@@ -538,6 +560,12 @@ void mock_log_reset(struct mock_exporter *exp)
 	exp->calls = 0;
 }
 
+/* The name of a callback, for messages. */
+const char *mock_op_name(enum mock_op op)
+{
+	return mock_op_names[op];
+}
+
 /* How often was this called? */
 unsigned int mock_count(struct mock_exporter *exp, enum mock_op op)
 {
@@ -564,15 +592,24 @@ const struct mock_call *mock_call(struct mock_exporter *exp, enum mock_op op)
 		if (exp->log[i].op == op)
 			return &exp->log[i];
 
-	KUNIT_FAIL(exp->test, "callback %u was not called", op);
+	KUNIT_FAIL(exp->test, "callback %s was not called", mock_op_name(op));
 	return &none;
 }
 
-/* Were these the calls, in this order, and no others? */
+/* Append a callback's name to a list of @len characters; returns the new length. */
+static int mock_list_add(char *list, int len, enum mock_op op)
+{
+	return len + scnprintf(list + len, MOCK_LIST_MAX - len, " %s",
+			       mock_op_name(op));
+}
+
+/* Were these the calls, in this order, and no others? Print both lists if not. */
 bool mock_log_is(struct mock_exporter *exp, const enum mock_op *ops,
 		 unsigned int num)
 {
+	char expected[MOCK_LIST_MAX] = " none", seen[MOCK_LIST_MAX] = " none";
 	unsigned int i;
+	int len;
 
 	for (i = 0; i < min(num, exp->calls); i++)
 		if (exp->log[i].op != ops[i])
@@ -581,8 +618,12 @@ bool mock_log_is(struct mock_exporter *exp, const enum mock_op *ops,
 	if (i == num && i == exp->calls)
 		return true;
 
-	kunit_info(exp->test, "%u calls expected, %u came, number %u differs\n",
-		   num, exp->calls, i);
+	for (i = 0, len = 0; i < num; i++)
+		len = mock_list_add(expected, len, ops[i]);
+	for (i = 0, len = 0; i < exp->calls; i++)
+		len = mock_list_add(seen, len, exp->log[i].op);
+	kunit_err(exp->test, "%u calls expected:%s\n", num, expected);
+	kunit_err(exp->test, "%u calls seen:%s\n", exp->calls, seen);
 	return false;
 }
 

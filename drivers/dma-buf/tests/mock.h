@@ -137,6 +137,7 @@ void mock_put(struct mock_exporter *exp);
 bool mock_wait_released(struct mock_exporter *exp);
 
 void mock_log_reset(struct mock_exporter *exp);
+const char *mock_op_name(enum mock_op op);
 unsigned int mock_count(struct mock_exporter *exp, enum mock_op op);
 const struct mock_call *mock_call(struct mock_exporter *exp, enum mock_op op);
 bool mock_log_is(struct mock_exporter *exp, const enum mock_op *ops,
