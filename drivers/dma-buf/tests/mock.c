@@ -3,6 +3,7 @@
  * A mock exporter, mock importers and mock fences for the dma-buf suites
  */
 
+#include <linux/bitops.h>
 #include <linux/dma-mapping.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
@@ -82,6 +83,22 @@ static bool mock_listed(struct dma_buf_attachment *attach)
 	return false;
 }
 
+static const char * const mock_bad_names[] = {
+	[MOCK_BAD_LOG_FULL] = "more calls than the log has room for",
+	[MOCK_BAD_FENCE] = "no memory for the fence that map_dma_buf adds",
+	[MOCK_BAD_TABLE] = "unmap_dma_buf got a table that is not mapped",
+	[MOCK_BAD_ATTACH] = "unmap_dma_buf got another attachment's table",
+	[MOCK_BAD_DIR] = "unmap_dma_buf got another direction than map_dma_buf",
+	[MOCK_BAD_PAGES] = "unmap_dma_buf got a table with other pages",
+	[MOCK_BAD_VMAP] = "vmap was called for a buffer that has a mapping",
+};
+
+/* Note a violation; mock_exporter_check() fails the case for it. */
+static void mock_bad(struct mock_exporter *exp, enum mock_bad why)
+{
+	set_bit(why, &exp->bad);
+}
+
 /* Append one entry to the log. */
 static void mock_record(struct dma_buf *dmabuf, const struct mock_call *call)
 {
@@ -97,7 +114,7 @@ static void mock_record(struct dma_buf *dmabuf, const struct mock_call *call)
 		exp->log[exp->calls].locked = dma_resv_is_locked(dmabuf->resv);
 		exp->calls++;
 	} else {
-		exp->bad++;
+		mock_bad(exp, MOCK_BAD_LOG_FULL);
 	}
 	spin_unlock_irqrestore(&exp->log_lock, flags);
 }
@@ -185,7 +202,7 @@ static void mock_map_leave_fence(struct mock_exporter *exp)
 		return;
 
 	if (dma_resv_reserve_fences(exp->dmabuf->resv, 1))
-		exp->bad++;
+		mock_bad(exp, MOCK_BAD_FENCE);
 	else
 		dma_resv_add_fence(exp->dmabuf->resv, exp->fence_on_map,
 				   DMA_RESV_USAGE_KERNEL);
@@ -259,11 +276,16 @@ static void mock_op_unmap_dma_buf(struct dma_buf_attachment *attach,
 	struct mock_table *table = mock_table_find(exp, sgt);
 
 	mock_record_attach(attach, MOCK_UNMAP_DMA_BUF, dir);
-	if (!table || table->attach != attach || table->dir != dir ||
-	    !mock_table_intact(exp, sgt)) {
-		exp->bad++;
+	if (!table) {
+		mock_bad(exp, MOCK_BAD_TABLE);
 		return;
 	}
+	if (table->attach != attach)
+		mock_bad(exp, MOCK_BAD_ATTACH);
+	if (table->dir != dir)
+		mock_bad(exp, MOCK_BAD_DIR);
+	if (!mock_table_intact(exp, sgt))
+		mock_bad(exp, MOCK_BAD_PAGES);
 
 	list_del(&table->node);
 	table->base.orig_nents = exp->backed >> PAGE_SHIFT;
@@ -354,7 +376,7 @@ static int mock_op_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	mock_record(dmabuf, &call);
 	iosys_map_set_vaddr(map, exp->vaddr);
 	if (exp->vmaps && !exp->unbalanced)
-		exp->bad++;
+		mock_bad(exp, MOCK_BAD_VMAP);
 	if (!exp->fail[MOCK_VMAP])
 		exp->vmaps++;
 
@@ -422,8 +444,11 @@ void mock_put(struct mock_exporter *exp)
 static void mock_exporter_check(struct mock_exporter *exp)
 {
 	struct kunit *test = exp->test;
+	unsigned int why;
 
-	KUNIT_EXPECT_EQ_MSG(test, exp->bad, 0, "the exporter was misused");
+	for_each_set_bit(why, &exp->bad, MOCK_BADS)
+		KUNIT_FAIL(test, "the exporter was misused: %s",
+			   mock_bad_names[why]);
 	if (exp->unbalanced)
 		return;
 

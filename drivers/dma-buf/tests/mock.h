@@ -40,6 +40,18 @@ enum mock_op {
 	MOCK_OPS
 };
 
+/* What must never happen to an exporter. */
+enum mock_bad {
+	MOCK_BAD_LOG_FULL,
+	MOCK_BAD_FENCE,
+	MOCK_BAD_TABLE,
+	MOCK_BAD_ATTACH,
+	MOCK_BAD_DIR,
+	MOCK_BAD_PAGES,
+	MOCK_BAD_VMAP,
+	MOCK_BADS
+};
+
 /* For &mock_exporter.fail: answer NULL rather than an errno. */
 #define MOCK_NULL	1
 
@@ -87,7 +99,7 @@ struct mock_call {
  * @vmaps: likewise, vmaps
  * @tables: likewise, mapped tables
  * @last_table: table that was mapped last
- * @bad: things that must never happen: unknown tables, changed pages
+ * @bad: bits of &enum mock_bad: what happened although it must never
  * @releases: how often @ops.release was called
  * @released: completed by the first release
  * @exported: there is a buffer
@@ -114,7 +126,7 @@ struct mock_exporter {
 	int vmaps;
 	struct list_head tables;
 	struct sg_table *last_table;
-	int bad;
+	unsigned long bad;
 	int releases;
 	struct completion released;
 	bool exported;
