@@ -329,7 +329,8 @@ struct dma_buf_bufinfo_race {
 	char *text;
 	char *row[8];
 	bool done;
-	int missed;
+	int unread;
+	int missed[8];
 	int unexported;
 };
 
@@ -349,10 +350,10 @@ static void dma_buf_bufinfo_race_read(struct dma_buf_bufinfo_race *race)
 	} while (ret > 0 && len < DMA_BUF_BUFINFO_MAX - 500);
 
 	race->text[len] = '\0';
-	race->missed += ret < 0;
+	race->unread += ret < 0;
 	for (i = 0; i < ARRAY_SIZE(race->row); i++)
-		race->missed += dma_buf_bufinfo_count(race->text,
-						      race->row[i]) != 1;
+		race->missed[i] += dma_buf_bufinfo_count(race->text,
+							 race->row[i]) != 1;
 }
 
 /* The first one reads, the second one exports and releases meanwhile. */
@@ -399,8 +400,11 @@ static void dma_buf_bufinfo_races_export(struct kunit *test)
 						   "<none>");
 
 	mock_together(test, 2, dma_buf_bufinfo_race_run, race);
-	KUNIT_EXPECT_EQ(test, race->missed, 0);
-	KUNIT_EXPECT_EQ(test, race->unexported, 0);
+	KUNIT_EXPECT_EQ_MSG(test, race->unread, 0, "reading failed");
+	for (i = 0; i < ARRAY_SIZE(race->row); i++)
+		KUNIT_EXPECT_EQ_MSG(test, race->missed[i], 0,
+				    "not listed once: %s", race->row[i]);
+	KUNIT_EXPECT_EQ_MSG(test, race->unexported, 0, "exporting failed");
 }
 
 /* Passes when a block larger than any buffer of the reader's comes whole. */

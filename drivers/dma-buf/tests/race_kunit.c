@@ -27,6 +27,32 @@ MODULE_PARM_DESC(race_ms, "how long a race lasts, in milliseconds");
 /* How much longer a race may last until its threads have met. */
 #define DMA_BUF_RACE_PATIENCE	(10 * HZ)
 
+/* What must not happen in a race. */
+enum dma_buf_race_wrong {
+	DMA_BUF_RACE_ATTACH,
+	DMA_BUF_RACE_LIST,
+	DMA_BUF_RACE_VMAP,
+	DMA_BUF_RACE_VMAP_TWICE,
+	DMA_BUF_RACE_VMAP_OTHER,
+	DMA_BUF_RACE_VMAP_ENDED,
+	DMA_BUF_RACE_VUNMAP_TWICE,
+	DMA_BUF_RACE_MAP,
+	DMA_BUF_RACE_MAP_OTHER,
+	DMA_BUF_RACE_WRONGS
+};
+
+static const char * const dma_buf_race_wrong_names[] = {
+	[DMA_BUF_RACE_ATTACH] = "attaching failed",
+	[DMA_BUF_RACE_LIST] = "an attached device was not listed",
+	[DMA_BUF_RACE_VMAP] = "dma_buf_vmap_unlocked() failed",
+	[DMA_BUF_RACE_VMAP_TWICE] = "the exporter was asked for a second vmap",
+	[DMA_BUF_RACE_VMAP_OTHER] = "vmap gave another address",
+	[DMA_BUF_RACE_VMAP_ENDED] = "a vmap ended that was in use",
+	[DMA_BUF_RACE_VUNMAP_TWICE] = "the exporter got a vmap back twice",
+	[DMA_BUF_RACE_MAP] = "mapping failed",
+	[DMA_BUF_RACE_MAP_OTHER] = "a mapping is not the one that is cached",
+};
+
 /**
  * struct dma_buf_race - a race, by several threads
  * @test: the case
@@ -41,7 +67,7 @@ MODULE_PARM_DESC(race_ms, "how long a race lasts, in milliseconds");
  * @over: it is
  * @rounds: of each thread
  * @met: how often a thread noticed another one
- * @wrong: how often something happened that must not
+ * @wrong: how often each of what must not happen did
  * @inside: threads that are in the call that matters
  * @here: threads that have come to the next round
  * @moves: how often the buffer moved
@@ -61,7 +87,7 @@ struct dma_buf_race {
 	bool over;
 	atomic_t rounds[4];
 	atomic_t met;
-	atomic_t wrong;
+	atomic_t wrong[DMA_BUF_RACE_WRONGS];
 	atomic_t inside;
 	atomic_t here;
 	unsigned int moves;
@@ -82,6 +108,12 @@ static struct dma_buf_race *dma_buf_race(struct kunit *test, unsigned int kind)
 	race->dev = mock_device(test, "passer-by");
 	race->imp = mock_importer(test);
 	return race;
+}
+
+static void dma_buf_race_wrong(struct dma_buf_race *race,
+			       enum dma_buf_race_wrong why)
+{
+	atomic_inc(&race->wrong[why]);
 }
 
 /* May thread @who begin another round? The first one keeps the time. */
@@ -124,7 +156,9 @@ static void dma_buf_race_run(struct dma_buf_race *race, unsigned int num,
 		rounds += atomic_read(&race->rounds[i]);
 	kunit_info(test, "%u threads, %u rounds, met %d times\n", num, rounds,
 		   atomic_read(&race->met));
-	KUNIT_EXPECT_EQ(test, atomic_read(&race->wrong), 0);
+	for (i = 0; i < DMA_BUF_RACE_WRONGS; i++)
+		KUNIT_EXPECT_EQ_MSG(test, atomic_read(&race->wrong[i]), 0, "%s",
+				    dma_buf_race_wrong_names[i]);
 	KUNIT_EXPECT_GT(test, atomic_read(&race->met), 0);
 }
 
@@ -137,7 +171,7 @@ static void dma_buf_race_come_and_go(struct dma_buf_race *race, unsigned int who
 	attach = dma_buf_dynamic_attach(dmabuf, race->dev,
 					imp ? &imp->ops : NULL, imp);
 	if (IS_ERR(attach)) {
-		atomic_inc(&race->wrong);
+		dma_buf_race_wrong(race, DMA_BUF_RACE_ATTACH);
 		return;
 	}
 	dma_buf_race_linger(race, who);
@@ -160,7 +194,7 @@ static void dma_buf_race_list(struct dma_buf_race *race)
 	race->text[len] = '\0';
 	for (i = 0; i < ARRAY_SIZE(race->names); i++)
 		if (!strstr(race->text, race->names[i]))
-			atomic_inc(&race->wrong);
+			dma_buf_race_wrong(race, DMA_BUF_RACE_LIST);
 	if (strstr(race->text, dev_name(race->dev)))
 		atomic_inc(&race->met);
 }
@@ -236,7 +270,7 @@ static int dma_buf_race_vmap_op(struct dma_buf *dmabuf, struct iosys_map *map)
 	struct dma_buf_race *race = dma_buf_race_of(dmabuf);
 
 	if (race->mapped)
-		atomic_inc(&race->wrong);
+		dma_buf_race_wrong(race, DMA_BUF_RACE_VMAP_TWICE);
 	race->mapped = true;
 	atomic_inc(&race->firsts);
 	iosys_map_set_vaddr(map, race->exp->vaddr);
@@ -248,7 +282,7 @@ static void dma_buf_race_vunmap_op(struct dma_buf *dmabuf, struct iosys_map *map
 	struct dma_buf_race *race = dma_buf_race_of(dmabuf);
 
 	if (!race->mapped)
-		atomic_inc(&race->wrong);
+		dma_buf_race_wrong(race, DMA_BUF_RACE_VUNMAP_TWICE);
 	race->mapped = false;
 }
 
@@ -260,13 +294,15 @@ static void dma_buf_race_vmap_run(void *data, unsigned int who)
 
 	do {
 		if (dma_buf_vmap_unlocked(dmabuf, &map)) {
-			atomic_inc(&race->wrong);
+			dma_buf_race_wrong(race, DMA_BUF_RACE_VMAP);
 			continue;
 		}
 		if (atomic_inc_return(&race->inside) > 1)
 			atomic_inc(&race->met);
-		if (map.vaddr != race->exp->vaddr || !READ_ONCE(race->mapped))
-			atomic_inc(&race->wrong);
+		if (map.vaddr != race->exp->vaddr)
+			dma_buf_race_wrong(race, DMA_BUF_RACE_VMAP_OTHER);
+		if (!READ_ONCE(race->mapped))
+			dma_buf_race_wrong(race, DMA_BUF_RACE_VMAP_ENDED);
 		dma_buf_race_linger(race, who);
 		atomic_dec(&race->inside);
 		dma_buf_vunmap_unlocked(dmabuf, &map);
@@ -310,10 +346,12 @@ static void dma_buf_race_map_once(struct dma_buf_race *race, unsigned int who)
 	sgt = dma_buf_map_attachment_unlocked(race->attach, DMA_BIDIRECTIONAL);
 	if (atomic_dec_return(&race->inside))
 		atomic_inc(&race->met);
-	if (IS_ERR(sgt) || sgt != race->attach->sgt) {
-		atomic_inc(&race->wrong);
+	if (IS_ERR(sgt)) {
+		dma_buf_race_wrong(race, DMA_BUF_RACE_MAP);
 		return;
 	}
+	if (sgt != race->attach->sgt)
+		dma_buf_race_wrong(race, DMA_BUF_RACE_MAP_OTHER);
 	dma_buf_unmap_attachment_unlocked(race->attach, sgt, DMA_BIDIRECTIONAL);
 }
 
@@ -326,7 +364,7 @@ static void dma_buf_race_map_lead(struct dma_buf_race *race)
 	do {
 		race->attach = dma_buf_attach(dmabuf, race->dev);
 		if (IS_ERR(race->attach)) {
-			atomic_inc(&race->wrong);
+			dma_buf_race_wrong(race, DMA_BUF_RACE_ATTACH);
 			WRITE_ONCE(race->over, true);
 			return;
 		}
