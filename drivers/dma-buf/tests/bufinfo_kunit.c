@@ -431,7 +431,10 @@ static void dma_buf_bufinfo_large_block(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_buf_bufinfo_count(text, row), 1);
 }
 
-/* Passes when a lock that a hung device holds delays no part of the list. */
+/*
+ * Passes when a lock that a hung device holds delays no part of the list, and hides
+ * no fence that implicit synchronization waits for.
+ */
 static void dma_buf_bufinfo_lock_held(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
@@ -442,14 +445,19 @@ static void dma_buf_bufinfo_lock_held(struct kunit *test)
 	struct mock_holder *holder;
 	char *text, *want;
 
+	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
+	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_BOOKKEEP);
 	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
 	holder = mock_holder(test, exp->dmabuf->resv);
 	text = dma_buf_bufinfo_text(test, file, SZ_4K);
 	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
 
 	want = dma_buf_bufinfo_lines(test, (const char *[]) {
 		dma_buf_bufinfo_row(test, exp, "<none>"),
+		"\tread fence:mock-driver mock-timeline seq 1 unsignalled\n",
 		"\twrite fence:mock-driver mock-timeline seq 1 unsignalled\n",
+		"\tkernel fence:mock-driver mock-timeline seq 1 unsignalled\n",
 		"\tAttached Devices:\n",
 		"\t", dev_name(attach->dev), "\n",
 		"Total 1 devices attached\n\n",
