@@ -9,6 +9,8 @@
 #include <linux/magic.h>
 #include <linux/sizes.h>
 
+#include <kunit/test-bug.h>
+
 #include "mock.h"
 
 /* Passes when the buffer shows what the exporter said. */
@@ -269,10 +271,63 @@ static void dma_buf_export_release_inode_pinned(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->releases, 1);
 }
 
+/**
+ * struct dma_buf_export_release - what a release callback must find
+ * @exp: whose buffer
+ * @release: the mock exporter's callback
+ * @resv: the buffer's reservation object
+ * @fence: in there
+ */
+struct dma_buf_export_release {
+	struct mock_exporter *exp;
+	void (*release)(struct dma_buf *dmabuf);
+	struct dma_resv *resv;
+	struct dma_fence *fence;
+};
+
+static void dma_buf_export_look(struct dma_buf *dmabuf)
+{
+	struct kunit *test = kunit_get_current_test();
+	const struct dma_buf_export_release *want = test->priv;
+	const struct mock_exporter *exp = want->exp;
+	struct file *file = dmabuf->file;
+
+	KUNIT_EXPECT_PTR_EQ(test, dmabuf, exp->dmabuf);
+	KUNIT_EXPECT_PTR_EQ(test, dmabuf->ops, &exp->ops);
+	KUNIT_EXPECT_EQ(test, dmabuf->size, exp->info.size);
+	KUNIT_EXPECT_STREQ(test, dmabuf->exp_name ?: "(null)", "mock");
+	KUNIT_EXPECT_TRUE(test, list_empty(&dmabuf->attachments));
+	KUNIT_EXPECT_NOT_NULL(test, file);
+	if (file)
+		KUNIT_EXPECT_PTR_EQ(test, file->private_data, (void *)dmabuf);
+
+	/* Neither the fences nor the exporter's code may be gone by now. */
+	KUNIT_EXPECT_EQ(test, kref_read(&want->fence->refcount), 2);
+	KUNIT_EXPECT_EQ(test, mock_module_users(exp->info.owner),
+			IS_ENABLED(CONFIG_MODULE_UNLOAD));
+
+	/* The mock exporter cannot do without these two. */
+	KUNIT_ASSERT_PTR_EQ(test, dmabuf->resv, want->resv);
+	KUNIT_ASSERT_PTR_EQ(test, dmabuf->priv, (void *)exp);
+	want->release(dmabuf);
+}
+
 /* Passes when release finds the buffer complete. */
 static void dma_buf_export_release_args(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
+	struct dma_buf_export_release want = {
+		.exp = exp,
+		.release = exp->ops.release,
+	};
+
+	test->priv = &want;
+	exp->ops.release = dma_buf_export_look;
+	if (IS_ENABLED(CONFIG_MODULE_UNLOAD))
+		exp->info.owner = mock_module(test, false);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
+	want.resv = exp->dmabuf->resv;
+	want.fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 
 	mock_put(exp);
 	MOCK_EXPECT_LOG(test, exp, MOCK_RELEASE);
