@@ -3,11 +3,14 @@
  * What the kernel tells about buffers: bufinfo in debugfs byte for byte, the
  * tail of fdinfo, and the statistics in sysfs.
  */
+#include <sched.h>
+
 #include "dma_buf_utils.h"
 
 #define READ DMA_BUF_SYNC_READ
 #define WRITE DMA_BUF_SYNC_WRITE
 #define MANY 200
+#define CPU1_ONLINE "/sys/devices/system/cpu/cpu1/online"
 
 static struct bufinfo info;
 
@@ -268,6 +271,47 @@ TEST_F(buffer, listed_while_others_come_and_go)
 	ASSERT_EQ(0, worker_join(&worker));
 	for (i = 0; i < 24; i++)
 		close(fd[i]);
+}
+
+/* Make @fd on CPU 1; false when there is no such CPU to be taken offline. */
+static bool alloc_on_cpu1(const struct exporter *from, int dev, int *fd)
+{
+	cpu_set_t before, cpu1;
+
+	CPU_ZERO(&cpu1);
+	CPU_SET(1, &cpu1);
+	if (access(CPU1_ONLINE, W_OK) ||
+	    sched_getaffinity(0, sizeof(before), &before) ||
+	    sched_setaffinity(0, sizeof(cpu1), &cpu1))
+		return false;
+	*fd = from->alloc(dev, getpagesize(), true);
+	sched_setaffinity(0, sizeof(before), &before);
+	return true;
+}
+
+/* Passes when a buffer is listed although the CPU that made it is offline. */
+TEST_F(buffer, listed_without_its_cpu)
+{
+	int fd, offline, online;
+	bool while_offline;
+
+	if (self->objects < 0)
+		SKIP(return, SKIP_BUFINFO);
+	if (!alloc_on_cpu1(self->from, self->dev, &fd))
+		SKIP(return, "no second CPU to take offline: needs CONFIG_HOTPLUG_CPU, root");
+	ASSERT_LE(0, fd);
+
+	/* Nothing may end the case before the CPU is back. */
+	offline = sys_write_text(CPU1_ONLINE, "0");
+	while_offline = listed(inode_of(fd));
+	online = sys_write_text(CPU1_ONLINE, "1");
+
+	ASSERT_EQ(0, offline);
+	ASSERT_EQ(0, online);
+	EXPECT_TRUE(while_offline)
+		TH_LOG("bufinfo misses the buffer while CPU 1 is offline");
+	EXPECT_TRUE(listed(inode_of(fd)));
+	close(fd);
 }
 
 /* Close every other of @count buffers and make as many new ones. */
