@@ -6,6 +6,7 @@
  * run with panic_on_warn.
  */
 
+#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/trace_events.h>
@@ -348,6 +349,23 @@ static void dma_buf_misuse_trace(int on)
 		trace_set_clr_event("dma_buf", NULL, on);
 }
 
+/*
+ * Drop the last reference to a buffer that is leaked then. The path to its file goes
+ * as ever, so the leak has to hold the inode, which the buffer is a part of.
+ */
+static void dma_buf_misuse_leak(struct kunit *test, struct mock_exporter *exp)
+{
+	struct inode *inode = file_inode(exp->dmabuf->file);
+
+	exp->leaks = true;
+	ihold(inode);
+	mock_put(exp);
+	EXPECT_WARNINGS(test, 1);
+	KUNIT_ASSERT_EQ_MSG(test, atomic_read(&inode->i_count), 2,
+			    "the case's reference and that of the leak");
+	iput(inode);
+}
+
 /* Passes when a buffer that goes before its attachment is leaked whole. */
 static void dma_buf_misuse_release_attached(struct kunit *test)
 {
@@ -357,13 +375,11 @@ static void dma_buf_misuse_release_attached(struct kunit *test)
 	struct dma_buf_attachment *attach;
 	struct sg_table *sgt;
 
-	exp->leaks = true;
 	attach = dma_buf_attach(dmabuf, dev);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach);
 
 	mock_log_reset(exp);
-	mock_put(exp);
-	EXPECT_WARNINGS(test, 1);
+	dma_buf_misuse_leak(test, exp);
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
 	rcu_barrier();
 
@@ -389,11 +405,9 @@ static void dma_buf_misuse_release_vmapped(struct kunit *test)
 	struct dma_buf *dmabuf = exp->dmabuf;
 	struct iosys_map map;
 
-	exp->leaks = true;
 	KUNIT_ASSERT_EQ(test, dma_buf_vmap_unlocked(dmabuf, &map), 0);
 	mock_log_reset(exp);
-	mock_put(exp);
-	EXPECT_WARNINGS(test, 1);
+	dma_buf_misuse_leak(test, exp);
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
 	rcu_barrier();
 
@@ -412,13 +426,11 @@ static void dma_buf_misuse_release_both(struct kunit *test)
 	struct dma_buf_attachment *attach;
 	struct iosys_map map;
 
-	exp->leaks = true;
 	attach = dma_buf_attach(dmabuf, dev);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach);
 	KUNIT_ASSERT_EQ(test, dma_buf_vmap_unlocked(dmabuf, &map), 0);
 
-	mock_put(exp);
-	EXPECT_WARNINGS(test, 1);
+	dma_buf_misuse_leak(test, exp);
 	dma_buf_vunmap_unlocked(dmabuf, &map);
 	dma_buf_detach(dmabuf, attach);
 	EXPECT_WARNINGS(test, 0);
