@@ -370,7 +370,7 @@ static int mock_op_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 /* On failure leave a map that looks good: nobody may use it. */
 static int mock_op_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
-	struct mock_call call = { .op = MOCK_VMAP };
+	struct mock_call call = { .op = MOCK_VMAP, .arg = map->vaddr };
 	struct mock_exporter *exp = mock_of(dmabuf);
 
 	mock_record(dmabuf, &call);

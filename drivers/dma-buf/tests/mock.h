@@ -68,7 +68,7 @@ enum mock_bad {
  * @locked: the reservation lock was held
  * @listed: the attachment was on the buffer's list
  * @dir: direction, where there is one
- * @arg: attachment, vma or address
+ * @arg: attachment, vma or address; for vmap, what the map held when it came
  * @page: page number or page offset
  */
 struct mock_call {

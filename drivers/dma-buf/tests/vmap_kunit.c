@@ -124,25 +124,48 @@ static void dma_buf_vmap_mixed(struct kunit *test)
 	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP, MOCK_VUNMAP);
 }
 
-/* Passes when the exporter's error comes back with an empty map. */
+/*
+ * Passes when the exporter's error comes back with an empty map, time and again, and
+ * the next attempt finds nothing of the last one.
+ */
 static void dma_buf_vmap_fails(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
 	const struct dma_buf_vmap_row *row = test->param_value;
-	struct iosys_map map = IOSYS_MAP_INIT_VADDR(test);
+	struct iosys_map map;
+	int i;
 
 	exp->fail[MOCK_VMAP] = -ENOMEM;
-	KUNIT_EXPECT_EQ(test, dma_buf_vmap_by(row, exp->dmabuf, &map),
-			-ENOMEM);
-	KUNIT_EXPECT_TRUE(test, iosys_map_is_null(&map));
+	for (i = 1; i <= 3; i++) {
+		iosys_map_set_vaddr(&map, test);
+		KUNIT_EXPECT_EQ_MSG(test, dma_buf_vmap_by(row, exp->dmabuf, &map),
+				    -ENOMEM, "attempt %d", i);
+		KUNIT_EXPECT_TRUE_MSG(test, iosys_map_is_null(&map), "attempt %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, mock_count(exp, MOCK_VMAP), i, "attempt %d", i);
+		KUNIT_EXPECT_NULL_MSG(test, mock_call(exp, MOCK_VMAP)->arg,
+				      "attempt %d", i);
+	}
 	KUNIT_EXPECT_FALSE(test, dma_resv_is_locked(exp->dmabuf->resv));
-	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP);
 
-	/* Failing leaves no trace. */
 	exp->fail[MOCK_VMAP] = 0;
 	KUNIT_EXPECT_EQ(test, dma_buf_vmap_by(row, exp->dmabuf, &map), 0);
+	KUNIT_EXPECT_NULL(test, mock_call(exp, MOCK_VMAP)->arg);
 	dma_buf_vunmap_by(row, exp->dmabuf, &map);
-	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP, MOCK_VMAP, MOCK_VUNMAP);
+	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP, MOCK_VMAP, MOCK_VMAP, MOCK_VMAP,
+			MOCK_VUNMAP);
+}
+
+/* Passes when a buffer whose vmap failed is released like any other. */
+static void dma_buf_vmap_fails_last(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	const struct dma_buf_vmap_row *row = test->param_value;
+	struct iosys_map map;
+
+	exp->fail[MOCK_VMAP] = -ENOMEM;
+	KUNIT_EXPECT_EQ(test, dma_buf_vmap_by(row, exp->dmabuf, &map), -ENOMEM);
+	mock_put(exp);
+	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP, MOCK_RELEASE);
 }
 
 /* Passes when an exporter that cannot do it says so, with an empty map. */
@@ -281,6 +304,7 @@ static struct kunit_case dma_buf_vmap_cases[] = {
 	KUNIT_CASE_PARAM(dma_buf_vmap_again, dma_buf_vmap_gen_params),
 	KUNIT_CASE_PARAM(dma_buf_vmap_mixed, dma_buf_vmap_gen_params),
 	KUNIT_CASE_PARAM(dma_buf_vmap_fails, dma_buf_vmap_gen_params),
+	KUNIT_CASE_PARAM(dma_buf_vmap_fails_last, dma_buf_vmap_gen_params),
 	KUNIT_CASE_PARAM(dma_buf_vmap_without_op, dma_buf_vmap_gen_params),
 	KUNIT_CASE_PARAM(dma_buf_vmap_without_vunmap, dma_buf_vmap_gen_params),
 	KUNIT_CASE_PARAM(dma_buf_vmap_is_iomem, dma_buf_vmap_gen_params),
