@@ -37,6 +37,7 @@ enum dma_buf_race_wrong {
 	DMA_BUF_RACE_VMAP_ENDED,
 	DMA_BUF_RACE_VUNMAP_TWICE,
 	DMA_BUF_RACE_MAP,
+	DMA_BUF_RACE_MAP_TOGETHER,
 	DMA_BUF_RACE_MAP_OTHER,
 	DMA_BUF_RACE_WRONGS
 };
@@ -50,7 +51,8 @@ static const char * const dma_buf_race_wrong_names[] = {
 	[DMA_BUF_RACE_VMAP_ENDED] = "a vmap ended that was in use",
 	[DMA_BUF_RACE_VUNMAP_TWICE] = "the exporter got a vmap back twice",
 	[DMA_BUF_RACE_MAP] = "mapping failed",
-	[DMA_BUF_RACE_MAP_OTHER] = "a mapping is not the one that is cached",
+	[DMA_BUF_RACE_MAP_TOGETHER] = "the exporter was called twice at a time",
+	[DMA_BUF_RACE_MAP_OTHER] = "a table was made for another direction",
 };
 
 /**
@@ -62,14 +64,15 @@ static const char * const dma_buf_race_wrong_names[] = {
  * @file: an open bufinfo
  * @text: what was read from it
  * @names: devices that stay attached, and have to be listed
- * @attach: an attachment that two threads map
+ * @attach: an attachment that three threads map
+ * @map_dma_buf: the mock exporter's callback
  * @end: when the time is up
  * @over: it is
  * @rounds: of each thread
  * @met: how often a thread noticed another one
  * @wrong: how often each of what must not happen did
  * @inside: threads that are in the call that matters
- * @here: threads that have come to the next round
+ * @here: threads that are in the exporter's callback
  * @moves: how often the buffer moved
  * @firsts: how often the exporter was asked for a kernel mapping
  * @mapped: it has one
@@ -83,6 +86,8 @@ struct dma_buf_race {
 	char text[SZ_4K];
 	const char *names[2];
 	struct dma_buf_attachment *attach;
+	struct sg_table *(*map_dma_buf)(struct dma_buf_attachment *attach,
+					enum dma_data_direction dir);
 	unsigned long end;
 	bool over;
 	atomic_t rounds[4];
@@ -323,81 +328,60 @@ static void dma_buf_race_vmap(struct kunit *test)
 	KUNIT_EXPECT_GT(test, atomic_read(&race->firsts), 0);
 }
 
-/* Wait for the other of two; false when that one will not come any more. */
-static bool dma_buf_race_meet(struct dma_buf_race *race, int wanted)
+/* Mark the table with its direction: the addresses are never used. */
+static struct sg_table *dma_buf_race_map_op(struct dma_buf_attachment *attach,
+					    enum dma_data_direction dir)
 {
-	atomic_inc(&race->here);
-	while (atomic_read(&race->here) < wanted) {
-		if (READ_ONCE(race->over))
-			return false;
-		cpu_relax();
-		cond_resched();
-	}
-	return true;
-}
-
-/* Map what the other thread maps as well, at best at the same moment. */
-static void dma_buf_race_map_once(struct dma_buf_race *race, unsigned int who)
-{
+	struct dma_buf_race *race = dma_buf_race_of(attach->dmabuf);
 	struct sg_table *sgt;
 
-	atomic_inc(&race->inside);
-	dma_buf_race_linger(race, who);
-	sgt = dma_buf_map_attachment_unlocked(race->attach, DMA_BIDIRECTIONAL);
-	if (atomic_dec_return(&race->inside))
-		atomic_inc(&race->met);
-	if (IS_ERR(sgt)) {
-		dma_buf_race_wrong(race, DMA_BUF_RACE_MAP);
-		return;
-	}
-	if (sgt != race->attach->sgt)
-		dma_buf_race_wrong(race, DMA_BUF_RACE_MAP_OTHER);
-	dma_buf_unmap_attachment_unlocked(race->attach, sgt, DMA_BIDIRECTIONAL);
+	if (atomic_inc_return(&race->here) > 1)
+		dma_buf_race_wrong(race, DMA_BUF_RACE_MAP_TOGETHER);
+	sgt = race->map_dma_buf(attach, dir);
+	if (!IS_ERR(sgt))
+		sg_dma_address(sgt->sgl) = dir * PAGE_SIZE;
+	atomic_dec(&race->here);
+	return sgt;
 }
 
-/* Attach, let both map, detach, again and again. */
-static void dma_buf_race_map_lead(struct dma_buf_race *race)
-{
-	struct dma_buf *dmabuf = race->exp->dmabuf;
-	int here = 0;
-
-	do {
-		race->attach = dma_buf_attach(dmabuf, race->dev);
-		if (IS_ERR(race->attach)) {
-			dma_buf_race_wrong(race, DMA_BUF_RACE_ATTACH);
-			WRITE_ONCE(race->over, true);
-			return;
-		}
-		dma_buf_race_meet(race, here += 2);
-		dma_buf_race_map_once(race, 0);
-		dma_buf_race_meet(race, here += 2);
-		dma_buf_detach(dmabuf, race->attach);
-	} while (dma_buf_race_goes_on(race, 0));
-}
-
+/* Map in a direction that no other thread has, and look into the table. */
 static void dma_buf_race_map_run(void *data, unsigned int who)
 {
+	static const enum dma_data_direction dirs[] = {
+		DMA_FROM_DEVICE, DMA_TO_DEVICE, DMA_BIDIRECTIONAL,
+	};
 	struct dma_buf_race *race = data;
-	int here = 0;
+	struct sg_table *sgt;
 
-	if (!who) {
-		dma_buf_race_map_lead(race);
-		return;
-	}
-	while (dma_buf_race_meet(race, here += 2)) {
-		dma_buf_race_map_once(race, who);
-		dma_buf_race_meet(race, here += 2);
-		atomic_inc(&race->rounds[who]);
-	}
+	do {
+		sgt = dma_buf_map_attachment_unlocked(race->attach, dirs[who]);
+		if (IS_ERR(sgt)) {
+			dma_buf_race_wrong(race, DMA_BUF_RACE_MAP);
+			continue;
+		}
+		if (atomic_inc_return(&race->inside) > 1)
+			atomic_inc(&race->met);
+		dma_buf_race_linger(race, who);
+		if (sg_dma_address(sgt->sgl) != dirs[who] * PAGE_SIZE)
+			dma_buf_race_wrong(race, DMA_BUF_RACE_MAP_OTHER);
+		atomic_dec(&race->inside);
+		dma_buf_unmap_attachment_unlocked(race->attach, sgt, dirs[who]);
+	} while (dma_buf_race_goes_on(race, who));
 }
 
-/* Passes when two who map first get the same table, which is made once. */
+/*
+ * Passes when threads that map one attachment in different directions each get a
+ * table for theirs, and the exporter gets each table back with its direction.
+ */
 static void dma_buf_race_map(struct kunit *test)
 {
-	struct dma_buf_race *race = dma_buf_race(test, MOCK_CACHED);
+	struct dma_buf_race *race = dma_buf_race(test, 0);
 
+	race->map_dma_buf = race->exp->ops.map_dma_buf;
+	race->exp->ops.map_dma_buf = dma_buf_race_map_op;
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(race->exp));
-	dma_buf_race_run(race, 2, dma_buf_race_map_run);
+	race->attach = mock_attach(test, race->exp);
+	dma_buf_race_run(race, 3, dma_buf_race_map_run);
 }
 
 static struct kunit_case dma_buf_race_cases[] = {
