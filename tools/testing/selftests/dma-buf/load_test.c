@@ -137,14 +137,15 @@ static long count_done(struct worker *worker, long count)
 	return done;
 }
 
-static bool all_asleep(struct worker *worker, long count)
+/* The number of the first worker that does not sleep; @count if all do. */
+static long first_awake(struct worker *worker, long count)
 {
 	long i;
 
 	for (i = 0; i < count; i++)
 		if (!worker_blocks(&worker[i]))
-			return false;
-	return true;
+			break;
+	return i;
 }
 
 static bool done_soon(struct worker *worker, long count)
@@ -183,7 +184,7 @@ TEST_F_TIMEOUT(load, fences_and_pollers, PATIENCE)
 		worker[i].arg = POLLOUT;
 		ASSERT_EQ(0, small_worker_begin(&worker[i]));
 	}
-	ASSERT_TRUE(all_asleep(worker, pollers));
+	ASSERT_EQ(pollers, first_awake(worker, pollers));
 	signalled = now_ms();
 	for (i = 0; i < fences - 1; i++) {
 		advance(line[i], 1);

@@ -99,8 +99,11 @@ TEST_F(buffer, start_waits)
 		};
 		worker_start(&worker);
 		EXPECT_EQ(wait_rows[i].blocks, worker_blocks(&worker))
+			TH_LOG("row %u: START %llu, fence of %u", i,
+			       (unsigned long long)wait_rows[i].start,
+			       (unsigned int)wait_rows[i].fence);
+		EXPECT_EQ(!wait_rows[i].blocks, worker_done(&worker))
 			TH_LOG("row %u", i);
-		EXPECT_EQ(!wait_rows[i].blocks, worker_done(&worker));
 		advance(self->timeline, 1);
 		ASSERT_EQ(0, worker_join(&worker));
 		sync_cpu(self->fd, wait_rows[i].start | END);
@@ -135,7 +138,8 @@ TEST_F(buffer, start_waits_for_all)
 	}
 	worker_start(&worker);
 	for (i = 7; i >= 0; i--) {
-		EXPECT_TRUE(worker_blocks(&worker));
+		EXPECT_TRUE(worker_blocks(&worker))
+			TH_LOG("START returned with %d fences pending", i + 1);
 		advance(line[i], 1);
 	}
 	ASSERT_EQ(0, worker_join(&worker));
@@ -164,14 +168,18 @@ TEST_F(buffer, callers_wait_together)
 		worker_start(&worker[i]);
 	}
 	for (i = 0; i < CALLERS; i++)
-		EXPECT_TRUE(worker_blocks(&worker[i]));
+		EXPECT_TRUE(worker_blocks(&worker[i]))
+			TH_LOG("caller %d, START %llu, both fences pending", i,
+			       (unsigned long long)worker[i].arg);
 	advance(self->timeline, 1);
 	for (i = 0; i < CALLERS; i++)
 		if (worker[i].arg == READ)
 			EXPECT_EQ(0, worker_join(&worker[i]));
 	for (i = 0; i < CALLERS; i++)
 		if (worker[i].arg != READ)
-			EXPECT_TRUE(worker_blocks(&worker[i]));
+			EXPECT_TRUE(worker_blocks(&worker[i]))
+				TH_LOG("caller %d, START %llu, reader pending", i,
+				       (unsigned long long)worker[i].arg);
 	advance(reader, 1);
 	for (i = 0; i < CALLERS; i++)
 		if (worker[i].arg != READ)
