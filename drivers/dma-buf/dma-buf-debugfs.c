@@ -2,10 +2,11 @@
 /*
  * dma-buf: /sys/kernel/debug/dma_buf/bufinfo
  *
- * Lists every live buffer with its fences and attached devices. Reading it
- * makes nobody wait: a buffer is looked at with a reference and without a lock
- * that its users need, and one whose reservation lock is held, by a device that
- * hangs perhaps, is listed all the same.
+ * Lists every live buffer with its fences and attached devices. Users of a buffer
+ * wait for a reader while it prints: for the fences if the reservation lock was
+ * free, and for the name and the devices, under the inode's spinlock. A reader does
+ * not wait for a reservation lock. A buffer whose lock is held, perhaps because a
+ * device hangs, is listed with its unsignalled fences.
  */
 
 #include <linux/debugfs.h>

@@ -427,7 +427,10 @@ __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
 	__poll_t busy, ready;
 	bool waits;
 
-	/* epoll and poll() poll again without a queue function, while queued. */
+	/*
+	 * epoll and poll() poll again without a queue function, while queued.
+	 * Ordered by smp_mb() in poll_wait(), in the call that queued them.
+	 */
 	waits = queues || waitqueue_active(&obj->wait);
 	busy = dma_buf_poll_busy(obj, events, waits);
 	ready = events & ~busy;

@@ -1162,7 +1162,7 @@ dma_buf_vmap_nest(struct dma_buf_object *obj, struct iosys_map *map)
 	if (!refcount_inc_not_zero(&obj->vmap_count))
 		return false;
 
-	/* Paired with smp_wmb() in dma_buf_vmap(). */
+	/* Paired with smp_wmb() in dma_buf_vmap_first(). */
 	smp_acquire__after_ctrl_dep();
 	*map = obj->vmap;
 	return true;

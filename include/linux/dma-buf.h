@@ -127,8 +127,9 @@ struct dma_buf_ops {
 	 * @release:
 	 *
 	 * The last reference is gone: free what &dma_buf.priv stands for.
-	 * Called exactly once, and never for a buffer that dma_buf_export()
-	 * failed to make.
+	 * Called once at most. It is not called for a buffer that
+	 * dma_buf_export() failed to make, and not for one that is leaked
+	 * because an attachment or a vmap of it is left.
 	 *
 	 * Context: Process context, may sleep. Reservation lock not held.
 	 */
@@ -140,9 +141,11 @@ struct dma_buf_ops {
 	 * Make the memory coherent for the CPU: for reading with
 	 * %DMA_FROM_DEVICE, for writing with %DMA_TO_DEVICE, for both with
 	 * %DMA_BIDIRECTIONAL. Serves the kernel's own accesses and
-	 * DMA_BUF_IOCTL_SYNC alike; the core waits for the fences afterwards.
-	 * When a signal interrupts them, this is called again without
-	 * @end_cpu_access in between. Optional.
+	 * DMA_BUF_IOCTL_SYNC alike. The core waits for the fences after this
+	 * call. An exporter that copies, invalidates caches or syncs bounce
+	 * buffers here must wait for them first, as the device may still be
+	 * writing. When a signal interrupts the core's wait, this is called
+	 * again without @end_cpu_access in between. Optional.
 	 *
 	 * Context: May sleep. Reservation lock not held.
 	 * Return: 0 or a negative errno; -EINTR or -ERESTARTSYS when a signal
@@ -258,7 +261,12 @@ struct dma_buf {
 	 */
 	struct list_head attachments;
 
-	/** @ops: The exporter's callbacks. */
+	/**
+	 * @ops:
+	 *
+	 * The exporter's callbacks. The exporter may replace them as long as it
+	 * has the only reference.
+	 */
 	const struct dma_buf_ops *ops;
 
 	/** @exp_name: The exporter's name, for people. */

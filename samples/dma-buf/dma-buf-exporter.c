@@ -138,13 +138,22 @@ static void sample_unmap(struct dma_buf_attachment *attach,
 
 /* Access by the CPU */
 
-/* What the devices wrote becomes visible. The core waits for them to be done. */
+/*
+ * Make the data that devices have written visible to the CPU. With bounce buffers
+ * this copies it, so the devices must have finished: wait for their fences first.
+ */
 static int sample_begin_cpu_access(struct dma_buf *dmabuf,
 				   enum dma_data_direction dir)
 {
 	struct sample_buffer *buffer = dmabuf->priv;
+	bool write = dir != DMA_FROM_DEVICE;
 	struct sample_mapping *mapping;
-	int ret;
+	long ret;
+
+	ret = dma_resv_wait_timeout(dmabuf->resv, dma_resv_usage_rw(write), true,
+				    MAX_SCHEDULE_TIMEOUT);
+	if (ret < 0)
+		return ret;
 
 	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
 	if (ret)
@@ -157,7 +166,7 @@ static int sample_begin_cpu_access(struct dma_buf *dmabuf,
 	return 0;
 }
 
-/* What the CPU wrote goes to memory, where the devices find it. */
+/* Make the data that the CPU has written visible to the devices. */
 static int sample_end_cpu_access(struct dma_buf *dmabuf,
 				 enum dma_data_direction dir)
 {
