@@ -170,7 +170,7 @@ TEST_F(buffer, callers_wait_together)
 	for (i = 0; i < CALLERS; i++)
 		EXPECT_TRUE(worker_blocks(&worker[i]))
 			TH_LOG("caller %d, START %llu, both fences pending", i,
-			       (unsigned long long)worker[i].arg);
+			       (unsigned long long)start[i % ARRAY_SIZE(start)]);
 	advance(self->timeline, 1);
 	for (i = 0; i < CALLERS; i++)
 		if (worker[i].arg == READ)
@@ -179,7 +179,7 @@ TEST_F(buffer, callers_wait_together)
 		if (worker[i].arg != READ)
 			EXPECT_TRUE(worker_blocks(&worker[i]))
 				TH_LOG("caller %d, START %llu, reader pending", i,
-				       (unsigned long long)worker[i].arg);
+				       (unsigned long long)start[i % ARRAY_SIZE(start)]);
 	advance(reader, 1);
 	for (i = 0; i < CALLERS; i++)
 		if (worker[i].arg != READ)
