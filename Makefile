@@ -2,10 +2,11 @@
 #
 # The verbs of this tree; each is a script of the same name in scripts/.
 
-export KERNEL O STOCK DEBUG ACCEL CONFIG T PARAMETERS LIMIT RAM INPUT PROFILE ORIGINALITY CHECK
+export BASE KERNEL CACHE SUITE O STOCK DEBUG ACCEL CONFIG T PARAMETERS LIMIT RAM INPUT PROFILE \
+	ORIGINALITY
 
 VERBS := run test pipeline drivers tree build shell coverage mutate bench sanitize docs check \
-	 series clean
+	 backport clean
 
 .PHONY: help $(VERBS)
 help:

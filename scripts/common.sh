@@ -16,15 +16,19 @@
 #: make bench    measure every operation against the kernel as it was
 #: make sanitize try to break it: checkers, races, fuzzing, load, other machines
 #: make check    run the static checks
-#: make series   make patches of the tree, in series/out
+#: make backport make the patches in backports/ anew, after a change of the tree
 #: make docs     build the documentation as HTML
 #: make clean    remove the build directory
 #:
 #: Variables, all optional:
-#:   KERNEL=PATH  the base: a Linux 6.12.y tarball or directory
-#:                (default: what Debian's linux-source-6.12 installs). A directory
-#:                is copied once: "make clean" after a change in it
-#:   O=DIR        the build directory (default: build)
+#:   BASE=VERSION the kernel to lay it over: 7.3 (default), from a suite of Debian that
+#:                this one can fetch it from, or 6.12, which Debian 12 has. Where 7.3
+#:                is not to be had, the default is 6.12
+#:   KERNEL=PATH  one of your own: a tarball or directory of Linux 7.3.y or 6.12.y. A
+#:                directory is copied once: "make clean" after a change in it
+#:   CACHE=DIR    where fetched sources are kept (default: ~/.cache/dma-buf)
+#:   SUITE=NAME   the suite that 7.3 is fetched from (default: trixie-backports)
+#:   O=DIR        the build directory (default: build), with a part for each base
 #:   STOCK=1      test the base kernel instead, same config, same tests
 #:   STOCK=both   "make bench" compares the base kernel with itself
 #:   PROFILE=ROW  "make bench" tells what one row of its table spends where
@@ -41,7 +45,6 @@
 #:                how many calls at random, and buffers, it has
 #:   FUZZ_SEED=N  other calls at random (default: 1)
 #:   INPUT=FILE   the picture to run with
-#:   CHECK=1      "make series" builds, boots and tests after every patch
 #:   ORIGINALITY=PROGRAM
 #:                one more static check: prints a line for each problem
 
@@ -56,8 +59,10 @@ trap 'exit 1' HUP INT TERM	# so that what is to happen on exit does happen
 # The kernel's makefiles are not to see this make's variables.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
 
-KERNEL=${KERNEL:-/usr/src/linux-source-6.12.tar.xz}
+BASE=${BASE:-}
+KERNEL=${KERNEL:-}
 O=$(realpath -m "${O:-build}")
+CACHE=${CACHE:-${XDG_CACHE_HOME:-${HOME:-$O}/.cache}/dma-buf}
 STOCK=${STOCK:-}
 DEBUG=${DEBUG:-}
 ACCEL=${ACCEL:-tcg}
@@ -68,17 +73,91 @@ CONFIG=${CONFIG:-}
 PARAMETERS=${PARAMETERS:-}
 LIMIT=${LIMIT:-}
 RAM=${RAM:-}
-SERIES=${SERIES:-}	# words from scripts/series, which has made the tree
 BUILT=${BUILT:-}	# from scripts/sanitize, which has built it all
 RESULTS=${RESULTS:-}	# from there too: where they are to go
-export KERNEL O STOCK DEBUG ACCEL T COVERAGE BENCH CONFIG PARAMETERS LIMIT RAM SERIES BUILT RESULTS
+export BASE KERNEL CACHE O STOCK DEBUG ACCEL T COVERAGE BENCH CONFIG PARAMETERS LIMIT RAM BUILT RESULTS
+
+# One verb at a time in a build directory; a verb may run others. What has no lock
+# file is somebody else's: much of what is in a build directory gets removed.
+if [ "${DMA_BUF_LOCKED:-}" != "$O" ]; then
+	mkdir -p "$O"
+	[ -e "$O/.lock" ] || [ -z "$(ls -A "$O")" ] ||
+		die "O=$O: neither a build directory nor empty"
+	exec 9>"$O/.lock"
+	flock -n 9 || die "$O is in use by another make"
+	export DMA_BUF_LOCKED="$O"
+fi
+
+# The version of $KERNEL, as its makefile has it
+kernel_version()
+{
+	if [ -d "$KERNEL" ]; then
+		cat "$KERNEL/Makefile"
+	else
+		tar -xOf "$KERNEL" --occurrence=1 --wildcards --no-wildcards-match-slash \
+			'*/Makefile'
+	fi 2>/dev/null | sed -n 's/^\(VERSION\|PATCHLEVEL\|SUBLEVEL\) = //p' | paste -sd .
+}
+
+# Where the base's sources are, or will be once "tree" has installed the package.
+# Fetches what is not here yet; fails with the reason in $why.
+find_kernel()
+{
+	know_base "$BASE" || die "BASE=$BASE: 7.3 or 6.12"
+	allow_base
+	KERNEL=/usr/src/$tarball
+	[ -n "$suite" ] || return 0
+	KERNEL=$CACHE/$tarball
+	[ ! -e "$KERNEL" ] || return 0
+	echo "fetching $package" >&2
+	why=$(scripts/fetch "$package" "$suite" "$CACHE" 2>&1) && return
+	why="$package is not to be had from $suite: $(echo "$why" | tail -n 1)"
+	return 1
+}
+
+# What is not ported yet says so: a verb sets only_base before it sources this.
+allow_base()
+{
+	[ -z "${only_base:-}" ] || [ "$BASE" = "$only_base" ] ||
+		die "this is for BASE=$only_base, as yet"
+	[ -z "$CONFIG" ] || [ "$BASE" = 6.12 ] || die "CONFIG=$CONFIG is for BASE=6.12, as yet"
+}
+
+# Which base it is and where its sources are, once for a verb and those that it runs.
+settle_base()
+{
+	if [ -n "$KERNEL" ]; then
+		scripts/setup
+		[ -e "$KERNEL" ] || die "no such kernel: $KERNEL"
+		version=$(kernel_version)
+		base=$(base_of "$version") || die "$KERNEL is Linux ${version:-?}, not 7.3.y or 6.12.y"
+		[ "${BASE:-$base}" = "$base" ] || die "$KERNEL is Linux $version, not BASE=$BASE"
+		BASE=$base
+		allow_base
+	elif [ -n "$BASE" ]; then
+		find_kernel || die "$why"
+	else
+		BASE=$default_base
+		find_kernel || {
+			echo "$why: going on with BASE=$fallback_base" >&2
+			BASE=$fallback_base
+			find_kernel
+		}
+	fi
+	export DMA_BUF_SETTLED="$BASE $KERNEL"
+}
+
+. scripts/base
+[ "${DMA_BUF_SETTLED:-}" = "$BASE $KERNEL" ] || settle_base
+know_base "$BASE"
 
 # Where things are: the tree to build from, where it is built, what came out.
-tree=$O/tree
-[ -z "$STOCK" ] || tree=$O/base
+here=$O/$BASE
+tree=$here/tree
+[ -z "$STOCK" ] || tree=$here/base
 flavour=${STOCK:+stock}
 flavour=${flavour:-ours}${CONFIG:+-$CONFIG}${DEBUG:+-debug}${COVERAGE:+-coverage}${BENCH:+-bench}
-kbuild=$O/$flavour
+kbuild=$here/$flavour
 # In the tree itself, so that both compile with the same paths and share ccache.
 [ -z "$BENCH" ] || kbuild=$tree/bench
 
@@ -95,12 +174,12 @@ s390x)	machine=s390x arch=s390 cross=s390x-linux-gnu- image=arch/s390/boot/bzIma
 esac
 image=$kbuild/$image
 initramfs=$kbuild/initramfs.cpio.gz
-user=$O/user
+user=$here/user
 if [ $machine != x86_64 ]; then
 	export MACHINE=$machine
 	user=$user-$machine
 fi
-results=${RESULTS:-$O/results/$flavour}
+results=${RESULTS:-$here/results/$flavour}
 guest=tools/testing/selftests/dma-buf/qemu
 memory=1G
 [ -z "$DEBUG" ] || memory=2G
@@ -121,14 +200,3 @@ only_x86_64()
 {
 	[ $machine = x86_64 ] || die "CONFIG=$CONFIG: this is for \"make test\""
 }
-
-# One verb at a time in a build directory; a verb may run others. What has no lock
-# file is somebody else's: much of what is in a build directory gets removed.
-if [ "${DMA_BUF_LOCKED:-}" != "$O" ]; then
-	mkdir -p "$O"
-	[ -e "$O/.lock" ] || [ -z "$(ls -A "$O")" ] ||
-		die "O=$O: neither a build directory nor empty"
-	exec 9>"$O/.lock"
-	flock -n 9 || die "$O is in use by another make"
-	export DMA_BUF_LOCKED="$O"
-fi
