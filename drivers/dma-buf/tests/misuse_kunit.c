@@ -548,7 +548,7 @@ static struct kunit_case dma_buf_misuse_cases[] = {
 };
 
 static struct kunit_suite dma_buf_misuse_suite = {
-	.name = "dma_buf-misuse",
+	.name = "dma_misuse",
 	.init = dma_buf_misuse_init,
 	.test_cases = dma_buf_misuse_cases,
 };
