@@ -103,7 +103,7 @@ kernel_version()
 # Fetches what is not here yet; fails with the reason in $why.
 find_kernel()
 {
-	know_base "$BASE" || die "BASE=$BASE: 7.3 or 6.12"
+	know_base "$BASE" || die "BASE=$BASE: there are 7.3 and 6.12"
 	allow_base
 	KERNEL=/usr/src/$tarball
 	[ -n "$suite" ] || return 0
@@ -111,7 +111,7 @@ find_kernel()
 	[ ! -e "$KERNEL" ] || return 0
 	echo "fetching $package" >&2
 	why=$(scripts/fetch "$package" "$suite" "$CACHE" 2>&1) && return
-	why="$package is not to be had from $suite: $(echo "$why" | tail -n 1)"
+	why="$package is not to be had from $suite: $(echo "$why" | tail -n 1 | sed 's/\.$//')"
 	return 1
 }
 
@@ -139,7 +139,7 @@ settle_base()
 	else
 		BASE=$default_base
 		find_kernel || {
-			echo "$why: going on with BASE=$fallback_base" >&2
+			echo "$why; going on with BASE=$fallback_base" >&2
 			BASE=$fallback_base
 			find_kernel
 		}
