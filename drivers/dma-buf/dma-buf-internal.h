@@ -46,6 +46,9 @@ struct dma_buf_object {
 	 */
 	wait_queue_head_t wait;
 
+	/** @owner: the exporter's module, held until its release has run. */
+	struct module *owner;
+
 	/** @node: in the registry from export to the file's release. */
 	struct dma_buf_node node;
 
@@ -75,8 +78,6 @@ struct dma_buf_object {
 	 * - i_private is the &struct dma_buf_poll, the callbacks that will wake
 	 *   @wait; NULL until a waiter first finds a pending fence, constant from
 	 *   then until the file's release.
-	 * - i_data.i_private_data is the exporter's module, held until its release
-	 *   has run.
 	 *
 	 * The name that user space gave is the dentry's d_fsdata, NULL until it
 	 * does.

@@ -342,7 +342,7 @@ static bool dma_buf_poll_enable_signaling(struct dma_fence *fence)
 	/* As for dma_fence_add_callback() in dma_buf_poll_arm(). */
 	rcu_read_lock();
 	if (!test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags))
-		dma_fence_enable_sw_signaling(fence);
+		dma_fence_enable_signaling(fence);
 	rcu_read_unlock();
 
 	return test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags);

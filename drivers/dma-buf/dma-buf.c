@@ -26,7 +26,6 @@
 #include <uapi/linux/magic.h>
 
 #include "dma-buf-internal.h"
-#include "dma-buf-sysfs-stats.h"
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/dma_buf.h>
@@ -123,17 +122,17 @@ static const struct file_operations dma_buf_file_ops;
 /* Inode numbers are drawn from a common counter this many at a time. */
 #define DMA_BUF_INO_BATCH	1024
 
-static DEFINE_PER_CPU(unsigned long, dma_buf_ino_last);
+static DEFINE_PER_CPU(u64, dma_buf_ino_last);
 
-/* The inode number names the buffer in sysfs; 1 is the root directory's. */
-static unsigned long dma_buf_ino_next(void)
+/* A number is never used again; 1 is the root directory's. */
+static u64 dma_buf_ino_next(void)
 {
-	static atomic_long_t batches = ATOMIC_LONG_INIT(DMA_BUF_INO_BATCH);
-	unsigned long *last = &get_cpu_var(dma_buf_ino_last);
-	unsigned long ino = *last;
+	static atomic64_t batches = ATOMIC64_INIT(DMA_BUF_INO_BATCH);
+	u64 *last = &get_cpu_var(dma_buf_ino_last);
+	u64 ino = *last;
 
 	if (ino % DMA_BUF_INO_BATCH == 0)
-		ino = atomic_long_fetch_add(DMA_BUF_INO_BATCH, &batches);
+		ino = atomic64_fetch_add(DMA_BUF_INO_BATCH, &batches);
 	*last = ++ino;
 	put_cpu_var(dma_buf_ino_last);
 
@@ -155,7 +154,7 @@ dma_buf_object_create(const struct dma_buf_export_info *info)
 	inode_set_bytes(inode, info->size);
 
 	obj = container_of(inode, struct dma_buf_object, inode);
-	inode->i_data.i_private_data = info->owner;
+	obj->owner = info->owner;
 	obj->base.size = info->size;
 	obj->base.ops = info->ops;
 	obj->base.exp_name = info->exp_name;
@@ -233,10 +232,6 @@ struct dma_buf *dma_buf_export(const struct dma_buf_export_info *info)
 	}
 	obj->base.file = file;
 
-	ret = dma_buf_stats_setup(&obj->base, file);
-	if (ret)
-		goto err_file;
-
 	/* From here on the last fput() releases the buffer. */
 	file->private_data = &obj->base;
 	dma_buf_registry_add(obj);
@@ -244,17 +239,13 @@ struct dma_buf *dma_buf_export(const struct dma_buf_export_info *info)
 
 	return &obj->base;
 
-err_file:
-	/* The file has taken over the inode's reference: keep one. */
-	ihold(&obj->inode);
-	fput(file);
 err_object:
 	dma_buf_object_destroy(obj);
 err_module:
 	module_put(info->owner);
 	return ERR_PTR(ret);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_export, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_export, "DMA_BUF");
 
 /**
  * dma_buf_fd - install a buffer in the caller's file descriptor table
@@ -282,7 +273,7 @@ int dma_buf_fd(struct dma_buf *dmabuf, int flags)
 	fd_install(fd, dmabuf->file);
 	return fd;
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_fd, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_fd, "DMA_BUF");
 
 /**
  * dma_buf_get - find the buffer behind a file descriptor
@@ -308,7 +299,7 @@ struct dma_buf *dma_buf_get(int fd)
 	trace_dma_buf_get(file->private_data, fd);
 	return file->private_data;
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_get, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_get, "DMA_BUF");
 
 /**
  * dma_buf_put - drop a reference
@@ -327,7 +318,7 @@ void dma_buf_put(struct dma_buf *dmabuf)
 
 	fput(dmabuf->file);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_put, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_put, "DMA_BUF");
 
 /* Wait for the fences of @usage, as interruptibly as user space expects. */
 static int dma_buf_resv_wait(struct dma_resv *resv, enum dma_resv_usage usage)
@@ -625,7 +616,7 @@ err_free:
 	kfree(attach);
 	return ERR_PTR(ret);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_dynamic_attach, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_dynamic_attach, "DMA_BUF");
 
 /**
  * dma_buf_attach - announce a device whose driver cannot follow moves
@@ -641,7 +632,7 @@ struct dma_buf_attachment *dma_buf_attach(struct dma_buf *dmabuf,
 {
 	return dma_buf_dynamic_attach(dmabuf, dev, NULL, NULL);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_attach, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_attach, "DMA_BUF");
 
 /**
  * dma_buf_detach - end a device's use of a buffer
@@ -675,7 +666,7 @@ void dma_buf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 
 	kfree(attach);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_detach, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_detach, "DMA_BUF");
 
 /**
  * dma_buf_pin - keep the buffer where it is
@@ -699,7 +690,7 @@ int dma_buf_pin(struct dma_buf_attachment *attach)
 
 	return dma_buf_is_dynamic(dmabuf) ? dmabuf->ops->pin(attach) : 0;
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_pin, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_pin, "DMA_BUF");
 
 /**
  * dma_buf_unpin - let the buffer move again
@@ -720,7 +711,7 @@ void dma_buf_unpin(struct dma_buf_attachment *attach)
 	if (dma_buf_is_dynamic(dmabuf))
 		dmabuf->ops->unpin(attach);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_unpin, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_unpin, "DMA_BUF");
 
 /* Importers rely on whole pages: tell the exporter's author where it is not so. */
 static void dma_buf_sgt_check(struct sg_table *sgt)
@@ -827,7 +818,7 @@ struct sg_table *dma_buf_map_attachment(struct dma_buf_attachment *attach,
 	sgt = dma_buf_sgt_kept(attach, dir);
 	return sgt ?: dma_buf_sgt_map_new(attach, dir);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_map_attachment, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_map_attachment, "DMA_BUF");
 
 /* Not inline, so that the caller is short for a mapping that is kept. */
 static noinline struct sg_table *
@@ -866,7 +857,7 @@ dma_buf_map_attachment_unlocked(struct dma_buf_attachment *attach,
 	sgt = attach ? dma_buf_sgt_kept(attach, dir) : NULL;
 	return sgt ?: dma_buf_map_locking(attach, dir);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_map_attachment_unlocked, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_map_attachment_unlocked, "DMA_BUF");
 
 /**
  * dma_buf_unmap_attachment - give a mapping back
@@ -895,7 +886,7 @@ void dma_buf_unmap_attachment(struct dma_buf_attachment *attach,
 	if (dma_buf_map_pins(attach->dmabuf))
 		attach->dmabuf->ops->unpin(attach);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment, "DMA_BUF");
 
 /* Not inline, so that the caller is short for a mapping that is kept. */
 static noinline void dma_buf_unmap_locking(struct dma_buf_attachment *attach,
@@ -929,7 +920,7 @@ void dma_buf_unmap_attachment_unlocked(struct dma_buf_attachment *attach,
 	if (!attach || !sgt || READ_ONCE(attach->sgt) != sgt)
 		dma_buf_unmap_locking(attach, sgt, dir);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment_unlocked, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment_unlocked, "DMA_BUF");
 
 /**
  * dma_buf_move_notify - tell the importers that the buffer is about to move
@@ -963,7 +954,7 @@ void dma_buf_move_notify(struct dma_buf *dmabuf)
 			attach = list_prev_entry(attach, node);
 	}
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_move_notify, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_move_notify, "DMA_BUF");
 
 /**
  * DOC: access by the CPU
@@ -1028,7 +1019,7 @@ int dma_buf_begin_cpu_access(struct dma_buf *dmabuf,
 	 */
 	return dma_buf_resv_wait(dmabuf->resv, dma_resv_usage_rw(write));
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_begin_cpu_access, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_begin_cpu_access, "DMA_BUF");
 
 /**
  * dma_buf_end_cpu_access - give a buffer back to the devices
@@ -1050,7 +1041,7 @@ int dma_buf_end_cpu_access(struct dma_buf *dmabuf,
 		return 0;
 	return dmabuf->ops->end_cpu_access(dmabuf, dir);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_end_cpu_access, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_end_cpu_access, "DMA_BUF");
 
 /**
  * dma_buf_kmap - map one page of a buffer into the kernel
@@ -1071,7 +1062,7 @@ void *dma_buf_kmap(struct dma_buf *dmabuf, unsigned long page)
 
 	return dmabuf->ops->map(dmabuf, page);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_kmap, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_kmap, "DMA_BUF");
 
 /**
  * dma_buf_kunmap - undo dma_buf_kmap()
@@ -1090,7 +1081,7 @@ void dma_buf_kunmap(struct dma_buf *dmabuf, unsigned long page, void *vaddr)
 	if (vaddr && dmabuf->ops->unmap)
 		dmabuf->ops->unmap(dmabuf, page, vaddr);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_kunmap, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_kunmap, "DMA_BUF");
 
 /* Do @pages from page @pgoff on lie within the buffer? */
 static bool dma_buf_mmap_fits(struct dma_buf *dmabuf, unsigned long pgoff,
@@ -1153,7 +1144,7 @@ int dma_buf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 	fput(old_file);
 	return 0;
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_mmap, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_mmap, "DMA_BUF");
 
 /* Join an existing kernel mapping. */
 static __always_inline bool
@@ -1216,7 +1207,7 @@ int dma_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	return dma_buf_vmap_first(dmabuf, map);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_vmap, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_vmap, "DMA_BUF");
 
 /* Not inline, so that the caller is short for a nested mapping. */
 static noinline int dma_buf_vmap_locking(struct dma_buf *dmabuf,
@@ -1252,7 +1243,7 @@ int dma_buf_vmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	return dma_buf_vmap_locking(dmabuf, map);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_vmap_unlocked, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_vmap_unlocked, "DMA_BUF");
 
 /* Refuse to give back what was not taken. */
 static bool dma_buf_vmap_is(struct dma_buf_object *obj, struct iosys_map *map)
@@ -1287,7 +1278,7 @@ void dma_buf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 		dmabuf->ops->vunmap(dmabuf, &obj->vmap);
 	iosys_map_clear(&obj->vmap);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap, "DMA_BUF");
 
 /**
  * dma_buf_vunmap_unlocked - undo one dma_buf_vmap(), taking the lock
@@ -1314,7 +1305,7 @@ void dma_buf_vunmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
 	dma_buf_vunmap(dmabuf, map);
 	dma_resv_unlock(dmabuf->resv);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap_unlocked, DMA_BUF);
+EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap_unlocked, "DMA_BUF");
 
 static loff_t dma_buf_file_llseek(struct file *file, loff_t offset, int whence)
 {
@@ -1440,14 +1431,9 @@ static void dma_buf_file_show_fdinfo(struct seq_file *s, struct file *file)
 static int dma_buf_file_release(struct inode *inode, struct file *file)
 {
 	struct dma_buf *dmabuf = file->private_data;
-	struct dma_buf_object *obj;
-
-	/* Export failed half-way and cleans up by itself. */
-	if (!dmabuf)
-		return 0;
+	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 
 	trace_dma_buf_release(dmabuf);
-	obj = to_dma_buf_object(dmabuf);
 	dma_buf_registry_del(obj);
 	dma_buf_poll_destroy(obj);
 
@@ -1459,10 +1445,9 @@ static int dma_buf_file_release(struct inode *inode, struct file *file)
 		return 0;
 	}
 
-	dma_buf_stats_teardown(dmabuf);
 	dmabuf->ops->release(dmabuf);
 	dma_buf_object_fini_resv(obj);
-	module_put(inode->i_data.i_private_data);
+	module_put(obj->owner);
 	return 0;
 }
 
@@ -1557,7 +1542,6 @@ static struct file_system_type dma_buf_fs_type = {
 static int __init dma_buf_init(void)
 {
 	struct vfsmount *mnt;
-	int ret;
 
 	dma_buf_registry_init();
 
@@ -1567,24 +1551,14 @@ static int __init dma_buf_init(void)
 	if (!dma_buf_cache)
 		return -ENOMEM;
 
-	ret = dma_buf_init_sysfs_statistics();
-	if (ret)
-		goto err_cache;
-
 	mnt = kern_mount(&dma_buf_fs_type);
 	if (IS_ERR(mnt)) {
-		ret = PTR_ERR(mnt);
-		goto err_stats;
+		kmem_cache_destroy(dma_buf_cache);
+		return PTR_ERR(mnt);
 	}
 	dma_buf_mnt = mnt;
 
 	dma_buf_debugfs_init();
 	return 0;
-
-err_stats:
-	dma_buf_uninit_sysfs_statistics();
-err_cache:
-	kmem_cache_destroy(dma_buf_cache);
-	return ret;
 }
 subsys_initcall(dma_buf_init);

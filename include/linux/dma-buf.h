@@ -19,6 +19,7 @@
 #include <linux/fs.h>
 #include <linux/dma-fence.h>
 #include <linux/wait.h>
+#include <linux/pci-p2pdma.h>
 
 struct device;
 struct dma_buf;
@@ -223,18 +224,6 @@ struct dma_buf_ops {
 	void (*vunmap)(struct dma_buf *dmabuf, struct iosys_map *map);
 };
 
-#ifdef CONFIG_DMABUF_SYSFS_STATS
-/**
- * struct dma_buf_sysfs_entry - a buffer's directory of statistics
- * @kobj: the directory
- * @dmabuf: the buffer that it tells about
- */
-struct dma_buf_sysfs_entry {
-	struct kobject kobj;
-	struct dma_buf *dmabuf;
-};
-#endif
-
 /**
  * struct dma_buf - a buffer that drivers share
  *
@@ -300,11 +289,6 @@ struct dma_buf {
 	 * The rules of &enum dma_resv_usage hold for everybody.
 	 */
 	struct dma_resv *resv;
-
-#ifdef CONFIG_DMABUF_SYSFS_STATS
-	/** @sysfs_entry: The buffer's directory under /sys/kernel/dmabuf. */
-	struct dma_buf_sysfs_entry *sysfs_entry;
-#endif
 };
 
 /**

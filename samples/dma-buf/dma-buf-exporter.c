@@ -283,4 +283,4 @@ module_misc_device(sample_misc);
 
 MODULE_DESCRIPTION("Sample dma-buf exporter");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(DMA_BUF);
+MODULE_IMPORT_NS("DMA_BUF");

@@ -373,4 +373,4 @@ module_exit(sample_exit);
 
 MODULE_DESCRIPTION("Sample dma-buf importer");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(DMA_BUF);
+MODULE_IMPORT_NS("DMA_BUF");

@@ -1292,4 +1292,4 @@ bool mock_fd_cloexec(int fd)
 
 MODULE_DESCRIPTION("KUnit suites for the dma-buf core");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(DMA_BUF);
+MODULE_IMPORT_NS("DMA_BUF");
