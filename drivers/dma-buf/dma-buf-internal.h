@@ -65,16 +65,12 @@ struct dma_buf_object {
 	 */
 	refcount_t vmap_count;
 
-	/** @dynamic_attachments: how many of @base.attachments, the last ones. */
-	unsigned int dynamic_attachments;
-
 	/**
 	 * @inode: the rest of the file system's business. It has room for more of
 	 * ours:
 	 *
-	 * - i_lock protects @base.attachments, @dynamic_attachments and the name.
-	 *   Innermost; process context only. What dma_buf_move_notify() walks is
-	 *   left under the reservation lock as well.
+	 * - i_lock protects @base.attachments, which changes under the reservation
+	 *   lock as well, and the name. Innermost; process context only.
 	 * - i_private is the &struct dma_buf_poll, the callbacks that will wake
 	 *   @wait; NULL until a waiter first finds a pending fence, constant from
 	 *   then until the file's release.

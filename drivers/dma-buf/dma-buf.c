@@ -73,7 +73,7 @@ static const struct file_operations dma_buf_file_ops;
  *  - dma_buf_unmap_attachment()
  *  - dma_buf_vmap()
  *  - dma_buf_vunmap()
- *  - dma_buf_move_notify(), called by exporters
+ *  - dma_buf_invalidate_mappings(), called by exporters
  *
  * Not held by the caller of:
  *
@@ -105,7 +105,7 @@ static const struct file_operations dma_buf_file_ops;
  *
  * and the importer's:
  *
- *  - &dma_buf_attach_ops.move_notify
+ *  - &dma_buf_attach_ops.invalidate_mappings
  *
  * Not held when the core calls the exporter's, which may take it:
  *
@@ -181,7 +181,7 @@ static void dma_buf_object_destroy(struct dma_buf_object *obj)
 	iput(&obj->inode);
 }
 
-static bool dma_buf_export_info_ok(const struct dma_buf_export_info *info)
+static bool dma_buf_export_info_valid(const struct dma_buf_export_info *info)
 {
 	const struct dma_buf_ops *ops = info->ops;
 
@@ -189,9 +189,7 @@ static bool dma_buf_export_info_ok(const struct dma_buf_export_info *info)
 		return false;
 	if (!ops->map_dma_buf || !ops->unmap_dma_buf || !ops->release)
 		return false;
-	if (!ops->pin != !ops->unpin)
-		return false;
-	return !(ops->cache_sgt_mapping && ops->pin);
+	return !ops->pin == !ops->unpin;
 }
 
 /**
@@ -211,7 +209,7 @@ struct dma_buf *dma_buf_export(const struct dma_buf_export_info *info)
 	struct file *file;
 	int ret;
 
-	if (WARN_ON(!dma_buf_export_info_ok(info)))
+	if (WARN_ON(!dma_buf_export_info_valid(info)))
 		return ERR_PTR(-EINVAL);
 
 	if (!try_module_get(info->owner))
@@ -403,48 +401,6 @@ static struct sg_table *dma_buf_sgt_unhide(struct sg_table *shown)
 	return own;
 }
 
-/* Have the exporter map the buffer; wait until a static importer may use it. */
-static __always_inline struct sg_table *
-dma_buf_sgt_map(struct dma_buf_attachment *attach, enum dma_data_direction dir)
-{
-	struct dma_buf *dmabuf = attach->dmabuf;
-	struct sg_table *own, *shown;
-	int ret;
-
-	own = dmabuf->ops->map_dma_buf(attach, dir);
-	if (!own)
-		return ERR_PTR(-ENOMEM);
-	if (IS_ERR(own))
-		return own;
-
-	if (!dma_buf_attachment_is_dynamic(attach)) {
-		ret = dma_buf_resv_wait(dmabuf->resv, DMA_RESV_USAGE_KERNEL);
-		if (ret)
-			goto err_unmap;
-	}
-
-	shown = dma_buf_sgt_hide(own);
-	if (IS_ERR(shown)) {
-		ret = PTR_ERR(shown);
-		goto err_unmap;
-	}
-
-	trace_dma_buf_map(attach, dir);
-	return shown;
-
-err_unmap:
-	dmabuf->ops->unmap_dma_buf(attach, own, dir);
-	return ERR_PTR(ret);
-}
-
-static void dma_buf_sgt_unmap(struct dma_buf_attachment *attach,
-			      struct sg_table *sgt, enum dma_data_direction dir)
-{
-	trace_dma_buf_unmap(attach, dir);
-	attach->dmabuf->ops->unmap_dma_buf(attach, dma_buf_sgt_unhide(sgt),
-					   dir);
-}
-
 static struct dma_buf_attachment *
 dma_buf_attachment_create(struct dma_buf *dmabuf, struct device *dev,
 			  const struct dma_buf_attach_ops *importer_ops,
@@ -468,109 +424,48 @@ dma_buf_attachment_create(struct dma_buf *dmabuf, struct device *dev,
 }
 
 /*
- * dma_buf_move_notify() goes from the tail through the dynamic importers and does
- * not look at the others. So these may come and go as they like, dynamic ones may
- * come, and only to leave do they need the reservation lock as well.
+ * The list changes under both locks. So exporters may walk it with the
+ * reservation lock held, and bufinfo, which must not wait for that, with i_lock.
  */
-static inline void dma_buf_attachment_link(struct dma_buf_attachment *attach)
+static void dma_buf_attachment_link(struct dma_buf_attachment *attach)
 {
 	struct dma_buf *dmabuf = attach->dmabuf;
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 
+	dma_resv_lock(dmabuf->resv, NULL);
 	spin_lock(&obj->inode.i_lock);
-	if (dma_buf_attachment_is_dynamic(attach)) {
-		list_add_tail(&attach->node, &dmabuf->attachments);
-		obj->dynamic_attachments++;
-	} else {
-		list_add(&attach->node, &dmabuf->attachments);
-	}
+	list_add(&attach->node, &dmabuf->attachments);
 	spin_unlock(&obj->inode.i_lock);
+	dma_resv_unlock(dmabuf->resv);
 }
 
 static void dma_buf_attachment_unlink(struct dma_buf_attachment *attach)
 {
-	struct dma_buf_object *obj = to_dma_buf_object(attach->dmabuf);
+	struct dma_buf *dmabuf = attach->dmabuf;
+	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 
+	dma_resv_lock(dmabuf->resv, NULL);
 	spin_lock(&obj->inode.i_lock);
 	list_del(&attach->node);
-	if (dma_buf_attachment_is_dynamic(attach))
-		obj->dynamic_attachments--;
 	spin_unlock(&obj->inode.i_lock);
-}
-
-/* Pin the buffer for @attach, if it could move, and map it in both directions. */
-static int dma_buf_attachment_premap(struct dma_buf_attachment *attach)
-{
-	struct dma_buf *dmabuf = attach->dmabuf;
-	struct sg_table *sgt;
-	int ret;
-
-	if (dma_buf_is_dynamic(dmabuf)) {
-		ret = dmabuf->ops->pin(attach);
-		if (ret)
-			return ret;
-	}
-
-	sgt = dma_buf_sgt_map(attach, DMA_BIDIRECTIONAL);
-	if (IS_ERR(sgt)) {
-		if (dma_buf_is_dynamic(dmabuf))
-			dmabuf->ops->unpin(attach);
-		return PTR_ERR(sgt);
-	}
-
-	attach->dir = DMA_BIDIRECTIONAL;
-	attach->sgt = sgt;
-	return 0;
-}
-
-/*
- * Just one of exporter and importer is dynamic: the one cannot move the buffer
- * under the other, or the other cannot map under the reservation lock. Settle it
- * for the attachment's whole life. Not inline, so that the caller is short for
- * two of a kind.
- */
-static noinline int dma_buf_attachment_settle(struct dma_buf_attachment *attach)
-{
-	struct dma_resv *resv = attach->dmabuf->resv;
-	int ret;
-
-	dma_resv_lock(resv, NULL);
-	dma_buf_attachment_link(attach);
-	ret = dma_buf_attachment_premap(attach);
-	if (ret)
-		dma_buf_attachment_unlink(attach);
-	dma_resv_unlock(resv);
-
-	return ret;
-}
-
-/* Drop the table that the core kept for @attach, pre-mapped or cached. */
-static void dma_buf_attachment_unmap_kept(struct dma_buf_attachment *attach)
-{
-	struct dma_buf *dmabuf = attach->dmabuf;
-
-	dma_buf_sgt_unmap(attach, attach->sgt, attach->dir);
-	if (dma_buf_is_dynamic(dmabuf))
-		dmabuf->ops->unpin(attach);
+	dma_resv_unlock(dmabuf->resv);
 }
 
 /**
- * dma_buf_dynamic_attach - announce a device whose driver can follow moves
+ * dma_buf_dynamic_attach - announce a device whose driver manages its mappings
  * @dmabuf: the buffer; the caller's reference must outlast the attachment
  * @dev: the device
- * @importer_ops: the importer's callbacks, with
- *	&dma_buf_attach_ops.move_notify; NULL for a static importer
+ * @importer_ops: the importer's callbacks; NULL for a static importer
  * @importer_priv: for the importer's own use
  *
- * Where exporter and importer are not both static or both dynamic, the buffer
- * is mapped here in both directions, and pinned if the exporter could move it,
- * until dma_buf_detach().
+ * Nothing is pinned or mapped yet. The attachment is linked in
+ * &dma_buf.attachments from the return of &dma_buf_ops.attach on.
  *
- * Context: Process context, may sleep. Takes the reservation lock to map.
+ * Context: Process context, may sleep. Takes the reservation lock.
  * Return: The attachment, which the caller ends with dma_buf_detach(). On
  * failure an ERR_PTR() with nothing left over: -EINVAL for a missing argument,
- * -ENOMEM, the exporter's error (-EBUSY when the device cannot reach the
- * memory), -ERESTARTSYS when a signal came while waiting for the memory.
+ * -ENOMEM, or the exporter's error (-EBUSY when the device cannot reach the
+ * memory).
  */
 struct dma_buf_attachment *
 dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
@@ -580,8 +475,7 @@ dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
 	struct dma_buf_attachment *attach;
 	int ret;
 
-	if (WARN_ON(!dmabuf || !dev ||
-		    (importer_ops && !importer_ops->move_notify)))
+	if (WARN_ON(!dmabuf || !dev))
 		return ERR_PTR(-EINVAL);
 
 	attach = dma_buf_attachment_create(dmabuf, dev, importer_ops,
@@ -591,40 +485,28 @@ dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
 
 	if (dmabuf->ops->attach) {
 		ret = dmabuf->ops->attach(dmabuf, attach);
-		if (ret)
-			goto err_free;
+		if (ret) {
+			kfree(attach);
+			return ERR_PTR(ret);
+		}
 	}
 
 	trace_dma_buf_attach(attach);
-	might_lock(&dmabuf->resv->lock.base);
-	if (dma_buf_attachment_is_dynamic(attach) == dma_buf_is_dynamic(dmabuf)) {
-		dma_buf_attachment_link(attach);
-		return attach;
-	}
-
-	ret = dma_buf_attachment_settle(attach);
-	if (ret)
-		goto err_detach;
+	dma_buf_attachment_link(attach);
 
 	return attach;
-
-err_detach:
-	trace_dma_buf_detach(attach);
-	if (dmabuf->ops->detach)
-		dmabuf->ops->detach(dmabuf, attach);
-err_free:
-	kfree(attach);
-	return ERR_PTR(ret);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_dynamic_attach, "DMA_BUF");
 
 /**
- * dma_buf_attach - announce a device whose driver cannot follow moves
+ * dma_buf_attach - announce a device whose driver relies on its mappings
  * @dmabuf: the buffer; the caller's reference must outlast the attachment
  * @dev: the device
  *
- * Context: Process context, may sleep. Takes the reservation lock, unless the
- * exporter is static.
+ * The buffer does not move while it is mapped for a static importer, which needs
+ * no callbacks for that reason.
+ *
+ * Context: Process context, may sleep. Takes the reservation lock.
  * Return: As dma_buf_dynamic_attach() with no importer callbacks.
  */
 struct dma_buf_attachment *dma_buf_attach(struct dma_buf *dmabuf,
@@ -640,8 +522,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_attach, "DMA_BUF");
  * @attach: the attachment, with nothing mapped or pinned by the importer any
  *	more; freed here
  *
- * Context: Process context, may sleep. Takes the reservation lock, unless both
- * are static and no mapping is kept.
+ * Context: Process context, may sleep. Takes the reservation lock.
  * Return: Nothing. An attachment of another buffer is left alone.
  */
 void dma_buf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
@@ -649,16 +530,7 @@ void dma_buf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 	if (WARN_ON(!dmabuf || !attach || attach->dmabuf != dmabuf))
 		return;
 
-	might_lock(&dmabuf->resv->lock.base);
-	if (attach->sgt || dma_buf_attachment_is_dynamic(attach)) {
-		dma_resv_lock(dmabuf->resv, NULL);
-		if (attach->sgt)
-			dma_buf_attachment_unmap_kept(attach);
-		dma_buf_attachment_unlink(attach);
-		dma_resv_unlock(dmabuf->resv);
-	} else {
-		dma_buf_attachment_unlink(attach);
-	}
+	dma_buf_attachment_unlink(attach);
 
 	trace_dma_buf_detach(attach);
 	if (dmabuf->ops->detach)
@@ -672,12 +544,12 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_detach, "DMA_BUF");
  * dma_buf_pin - keep the buffer where it is
  * @attach: a dynamic importer's attachment
  *
- * For scanout and the like, where the device cannot wait for a new mapping. Not
- * to be offered to user space for as much memory as it likes.
+ * For a device that cannot wait for a new mapping: scanout, for example. User
+ * space must not be able to pin unlimited memory with it.
  *
  * Context: May sleep. Reservation lock held.
  * Return: 0, and the buffer stays until dma_buf_unpin(); -EINVAL for a static
- * importer, whose buffers do not move anyway; the exporter's error.
+ * importer, whose mappings pin the buffer anyway; the exporter's error.
  */
 int dma_buf_pin(struct dma_buf_attachment *attach)
 {
@@ -713,7 +585,7 @@ void dma_buf_unpin(struct dma_buf_attachment *attach)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_unpin, "DMA_BUF");
 
-/* Importers rely on whole pages: tell the exporter's author where it is not so. */
+/* Importers rely on page-aligned segments: report an exporter's that are not. */
 static void dma_buf_sgt_check(struct sg_table *sgt)
 {
 	struct scatterlist *sg;
@@ -732,56 +604,65 @@ static void dma_buf_sgt_check(struct sg_table *sgt)
 	}
 }
 
-/* Answer a map request from the table that the core keeps, if it does. */
-static struct sg_table *dma_buf_sgt_kept(struct dma_buf_attachment *attach,
-					 enum dma_data_direction dir)
-{
-	/* Paired with smp_store_release() in dma_buf_map_attachment(). */
-	struct sg_table *sgt = smp_load_acquire(&attach->sgt);
-
-	if (sgt && attach->dir != dir && attach->dir != DMA_BIDIRECTIONAL)
-		return ERR_PTR(-EBUSY);
-
-	return sgt;
-}
-
-/* Importers that are not told of moves must not see any while they map. */
-static bool dma_buf_map_pins(struct dma_buf *dmabuf)
-{
-	return !IS_ENABLED(CONFIG_DMABUF_MOVE_NOTIFY) &&
-	       dma_buf_is_dynamic(dmabuf);
-}
-
-/*
- * Make a mapping, and keep it if the exporter says so. Not inline, so that the
- * caller is short for a mapping that is kept.
- */
-static noinline struct sg_table *
-dma_buf_sgt_map_new(struct dma_buf_attachment *attach,
-		    enum dma_data_direction dir)
+/* A static importer relies on its mapping: pin the buffer for it, if it can move. */
+static int dma_buf_map_pin(struct dma_buf_attachment *attach)
 {
 	struct dma_buf *dmabuf = attach->dmabuf;
+	int ret;
+
+	if (!dma_buf_is_dynamic(dmabuf))
+		return 0;
+
+	ret = dmabuf->ops->pin(attach);
+	/* The exporter has accepted the device, and has no place that suits it. */
+	WARN_ON_ONCE(ret == -EBUSY);
+	return ret;
+}
+
+static void dma_buf_map_unpin(struct dma_buf_attachment *attach)
+{
+	struct dma_buf *dmabuf = attach->dmabuf;
+
+	if (dma_buf_is_dynamic(dmabuf))
+		dmabuf->ops->unpin(attach);
+}
+
+/* Have the exporter map the buffer, without debug copy. */
+static struct sg_table *dma_buf_sgt_map(struct dma_buf_attachment *attach,
+					enum dma_data_direction dir)
+{
+	return attach->dmabuf->ops->map_dma_buf(attach, dir) ?: ERR_PTR(-ENOMEM);
+}
+
+static void dma_buf_sgt_unmap(struct dma_buf_attachment *attach,
+			      struct sg_table *sgt, enum dma_data_direction dir)
+{
+	attach->dmabuf->ops->unmap_dma_buf(attach, sgt, dir);
+	if (!dma_buf_attachment_is_dynamic(attach))
+		dma_buf_map_unpin(attach);
+}
+
+/* As dma_buf_sgt_map(), but pinned and ready for use. */
+static struct sg_table *dma_buf_sgt_map_static(struct dma_buf_attachment *attach,
+					       enum dma_data_direction dir)
+{
 	struct sg_table *sgt;
 	int ret;
 
-	if (dma_buf_map_pins(dmabuf)) {
-		ret = dmabuf->ops->pin(attach);
-		if (ret)
-			return ERR_PTR(ret);
-	}
+	ret = dma_buf_map_pin(attach);
+	if (ret)
+		return ERR_PTR(ret);
 
 	sgt = dma_buf_sgt_map(attach, dir);
 	if (IS_ERR(sgt)) {
-		if (dma_buf_map_pins(dmabuf))
-			dmabuf->ops->unpin(attach);
+		dma_buf_map_unpin(attach);
 		return sgt;
 	}
-	dma_buf_sgt_check(sgt);
 
-	if (dmabuf->ops->cache_sgt_mapping) {
-		attach->dir = dir;
-		/* Paired with smp_load_acquire() in dma_buf_sgt_kept(). */
-		smp_store_release(&attach->sgt, sgt);
+	ret = dma_buf_resv_wait(attach->dmabuf->resv, DMA_RESV_USAGE_KERNEL);
+	if (ret) {
+		dma_buf_sgt_unmap(attach, sgt, dir);
+		return ERR_PTR(ret);
 	}
 
 	return sgt;
@@ -792,21 +673,24 @@ dma_buf_sgt_map_new(struct dma_buf_attachment *attach,
  * @attach: the attachment
  * @dir: who writes, as for the DMA API
  *
- * A static importer may use the memory at once; a dynamic one has to wait for
- * the fences of %DMA_RESV_USAGE_KERNEL first. The pages behind the table are
- * none of the importer's business and may not exist.
+ * Each call makes a mapping of its own; an attachment may have several at a time,
+ * in any directions. For a static importer the buffer is pinned as long as the
+ * mapping exists, and ready for use on return. A dynamic importer waits for the
+ * fences of %DMA_RESV_USAGE_KERNEL before its device accesses the memory, and
+ * pins the buffer with dma_buf_pin() if it has to.
+ *
+ * Importers must not use the pages behind the table; there may be none.
  *
  * Context: Process context, may sleep. Reservation lock held.
- * Return: A table of DMA addresses, whole pages each, which the caller gives
- * back with dma_buf_unmap_attachment(). On failure an ERR_PTR(): -EINVAL
- * without an attachment, -EBUSY when the core keeps a mapping of another
- * direction for this attachment, -ENOMEM, the exporter's error, -ERESTARTSYS
- * when a signal came while waiting for the memory.
+ * Return: A table of DMA addresses, page-aligned, which the caller gives back
+ * with dma_buf_unmap_attachment(). On failure an ERR_PTR(), with nothing mapped
+ * or pinned: -EINVAL without an attachment, -ENOMEM, the exporter's error,
+ * -ERESTARTSYS when a signal interrupted the wait for the memory.
  */
 struct sg_table *dma_buf_map_attachment(struct dma_buf_attachment *attach,
 					enum dma_data_direction dir)
 {
-	struct sg_table *sgt;
+	struct sg_table *sgt, *shown;
 
 	might_sleep();
 
@@ -815,35 +699,31 @@ struct sg_table *dma_buf_map_attachment(struct dma_buf_attachment *attach,
 
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	sgt = dma_buf_sgt_kept(attach, dir);
-	return sgt ?: dma_buf_sgt_map_new(attach, dir);
+	if (dma_buf_attachment_is_dynamic(attach))
+		sgt = dma_buf_sgt_map(attach, dir);
+	else
+		sgt = dma_buf_sgt_map_static(attach, dir);
+	if (IS_ERR(sgt))
+		return sgt;
+
+	shown = dma_buf_sgt_hide(sgt);
+	if (IS_ERR(shown)) {
+		dma_buf_sgt_unmap(attach, sgt, dir);
+		return shown;
+	}
+
+	dma_buf_sgt_check(shown);
+	trace_dma_buf_map(attach, dir);
+	return shown;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_map_attachment, "DMA_BUF");
-
-/* Not inline, so that the caller is short for a mapping that is kept. */
-static noinline struct sg_table *
-dma_buf_map_locking(struct dma_buf_attachment *attach,
-		    enum dma_data_direction dir)
-{
-	struct sg_table *sgt;
-
-	if (WARN_ON(!attach || !attach->dmabuf))
-		return ERR_PTR(-EINVAL);
-
-	dma_resv_lock(attach->dmabuf->resv, NULL);
-	sgt = dma_buf_map_attachment(attach, dir);
-	dma_resv_unlock(attach->dmabuf->resv);
-
-	return sgt;
-}
 
 /**
  * dma_buf_map_attachment_unlocked - map a buffer, taking the lock
  * @attach: the attachment
  * @dir: who writes, as for the DMA API
  *
- * Context: Process context, may sleep. Takes the reservation lock, unless the
- * core keeps a mapping for @attach.
+ * Context: Process context, may sleep. Takes the reservation lock.
  * Return: As dma_buf_map_attachment().
  */
 struct sg_table *
@@ -854,15 +734,21 @@ dma_buf_map_attachment_unlocked(struct dma_buf_attachment *attach,
 
 	might_sleep();
 
-	sgt = attach ? dma_buf_sgt_kept(attach, dir) : NULL;
-	return sgt ?: dma_buf_map_locking(attach, dir);
+	if (WARN_ON(!attach || !attach->dmabuf))
+		return ERR_PTR(-EINVAL);
+
+	dma_resv_lock(attach->dmabuf->resv, NULL);
+	sgt = dma_buf_map_attachment(attach, dir);
+	dma_resv_unlock(attach->dmabuf->resv);
+
+	return sgt;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_map_attachment_unlocked, "DMA_BUF");
 
 /**
  * dma_buf_unmap_attachment - give a mapping back
  * @attach: the attachment
- * @sgt: what dma_buf_map_attachment() returned; not the caller's any more
+ * @sgt: the table that dma_buf_map_attachment() returned; no longer the caller's
  * @dir: the direction that it was mapped for
  *
  * Context: Process context, may sleep. Reservation lock held.
@@ -879,36 +765,18 @@ void dma_buf_unmap_attachment(struct dma_buf_attachment *attach,
 
 	dma_resv_assert_held(attach->dmabuf->resv);
 
-	if (attach->sgt == sgt)
-		return;
-
-	dma_buf_sgt_unmap(attach, sgt, dir);
-	if (dma_buf_map_pins(attach->dmabuf))
-		attach->dmabuf->ops->unpin(attach);
+	trace_dma_buf_unmap(attach, dir);
+	dma_buf_sgt_unmap(attach, dma_buf_sgt_unhide(sgt), dir);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment, "DMA_BUF");
-
-/* Not inline, so that the caller is short for a mapping that is kept. */
-static noinline void dma_buf_unmap_locking(struct dma_buf_attachment *attach,
-					   struct sg_table *sgt,
-					   enum dma_data_direction dir)
-{
-	if (WARN_ON(!attach || !attach->dmabuf || !sgt))
-		return;
-
-	dma_resv_lock(attach->dmabuf->resv, NULL);
-	dma_buf_unmap_attachment(attach, sgt, dir);
-	dma_resv_unlock(attach->dmabuf->resv);
-}
 
 /**
  * dma_buf_unmap_attachment_unlocked - give a mapping back, taking the lock
  * @attach: the attachment
- * @sgt: what was mapped; not the caller's any more
+ * @sgt: the table that was mapped; no longer the caller's
  * @dir: the direction that it was mapped for
  *
- * Context: Process context, may sleep. Takes the reservation lock, unless the
- * core keeps the mapping.
+ * Context: Process context, may sleep. Takes the reservation lock.
  * Return: Nothing.
  */
 void dma_buf_unmap_attachment_unlocked(struct dma_buf_attachment *attach,
@@ -917,44 +785,72 @@ void dma_buf_unmap_attachment_unlocked(struct dma_buf_attachment *attach,
 {
 	might_sleep();
 
-	if (!attach || !sgt || READ_ONCE(attach->sgt) != sgt)
-		dma_buf_unmap_locking(attach, sgt, dir);
+	if (WARN_ON(!attach || !attach->dmabuf || !sgt))
+		return;
+
+	dma_resv_lock(attach->dmabuf->resv, NULL);
+	dma_buf_unmap_attachment(attach, sgt, dir);
+	dma_resv_unlock(attach->dmabuf->resv);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment_unlocked, "DMA_BUF");
 
 /**
- * dma_buf_move_notify - tell the importers that the buffer is about to move
+ * dma_buf_attach_revocable - can access through an attachment be revoked?
+ * @attach: the attachment
+ *
+ * For an exporter that may have to take its memory back at any time, to refuse
+ * other importers in &dma_buf_ops.attach.
+ *
+ * Context: Any.
+ * Return: True when the importer unmaps within bounded time after
+ * dma_buf_invalidate_mappings().
+ */
+bool dma_buf_attach_revocable(struct dma_buf_attachment *attach)
+{
+	return dma_buf_attachment_is_dynamic(attach) &&
+	       attach->importer_ops->invalidate_mappings;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_attach_revocable, "DMA_BUF");
+
+/**
+ * dma_buf_invalidate_mappings - have the importers drop their mappings
  * @dmabuf: the buffer
  *
- * For the exporter. Calls &dma_buf_attach_ops.move_notify of every dynamic
- * importer, the last one to attach first. Static importers have the buffer
- * pinned.
+ * For an exporter that moves the backing storage or takes it away. Calls
+ * &dma_buf_attach_ops.invalidate_mappings of every attachment that has it,
+ * pinned ones included, in any order. For a pinned attachment this is not a move:
+ * the importer may take it for the end of its access, and never map again.
+ *
+ * Devices may access the memory until the exporter has waited twice:
+ *
+ * 1. For the fences of &dma_buf.resv, all usages: until they have signalled,
+ *    devices read and write.
+ *
+ * 2. For dma_buf_unmap_attachment() of each mapping: until then a device may
+ *    still read ahead and discard the data, but does not write.
+ *
+ * The first wait is enough for most moves, revocation needs both. Importers with
+ * the callback unmap within bounded time. Others unmap when they no longer need
+ * the buffer, which can take indefinitely: see dma_buf_attach_revocable().
+ *
+ * As soon as the reservation lock is released, importers may ask for a new
+ * mapping; an exporter that has revoked access fails it.
  *
  * Context: May sleep. Reservation lock held.
  * Return: Nothing.
  */
-void dma_buf_move_notify(struct dma_buf *dmabuf)
+void dma_buf_invalidate_mappings(struct dma_buf *dmabuf)
 {
-	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 	struct dma_buf_attachment *attach;
-	unsigned int left;
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	/* Whoever attaches from here on has nothing mapped yet. */
-	spin_lock(&obj->inode.i_lock);
-	left = obj->dynamic_attachments;
-	attach = list_last_entry(&dmabuf->attachments,
-				 struct dma_buf_attachment, node);
-	spin_unlock(&obj->inode.i_lock);
-
-	while (left) {
-		attach->importer_ops->move_notify(attach);
-		if (--left)
-			attach = list_prev_entry(attach, node);
+	list_for_each_entry(attach, &dmabuf->attachments, node) {
+		if (dma_buf_attach_revocable(attach))
+			attach->importer_ops->invalidate_mappings(attach);
 	}
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_move_notify, "DMA_BUF");
+EXPORT_SYMBOL_NS_GPL(dma_buf_invalidate_mappings, "DMA_BUF");
 
 /**
  * DOC: access by the CPU

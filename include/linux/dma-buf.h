@@ -37,15 +37,6 @@ struct dma_buf_attachment;
  */
 struct dma_buf_ops {
 	/**
-	 * @cache_sgt_mapping:
-	 *
-	 * Keep the first mapping of each attachment until it is detached, and
-	 * answer every later dma_buf_map_attachment() with it. Cannot be
-	 * combined with @pin and @unpin.
-	 */
-	bool cache_sgt_mapping;
-
-	/**
 	 * @attach:
 	 *
 	 * A device wants to use the buffer. Decide whether it can reach the
@@ -53,16 +44,18 @@ struct dma_buf_ops {
 	 * kept in &dma_buf_attachment.priv. Optional.
 	 *
 	 * Context: May sleep. Reservation lock not held.
-	 * Return: 0, or a negative errno: usually -EBUSY when the storage is
-	 * already placed where the device cannot reach it. The attachment is
-	 * gone then and @detach is not called.
+	 * Return: 0, and the attachment gets linked in &dma_buf.attachments; or
+	 * a negative errno: usually -EBUSY when the storage is already placed
+	 * where the device cannot reach it. The attachment is freed then and
+	 * @detach is not called.
 	 */
 	int (*attach)(struct dma_buf *dmabuf, struct dma_buf_attachment *attach);
 
 	/**
 	 * @detach:
 	 *
-	 * Undo @attach; no mapping is left at this point. Optional.
+	 * Undo @attach. No mapping is left, and the attachment is not linked
+	 * any more. Optional.
 	 *
 	 * Context: May sleep. Reservation lock not held.
 	 */
@@ -74,11 +67,12 @@ struct dma_buf_ops {
 	 * Keep the storage where it is until @unpin, in a place that all
 	 * devices can reach. On return the memory must hold this buffer's data
 	 * and nobody else's: an exporter that clears or moves asynchronously
-	 * waits for it here. Called on behalf of importers that cannot follow
-	 * a move, and by dma_buf_pin().
+	 * waits for it here. Called for each mapping of an importer that cannot
+	 * follow a move, before @map_dma_buf, and by dma_buf_pin().
 	 *
 	 * Context: May sleep. Reservation lock held.
-	 * Return: 0 or a negative errno.
+	 * Return: 0 or a negative errno; not -EBUSY, which is for @attach to
+	 * say.
 	 */
 	int (*pin)(struct dma_buf_attachment *attach);
 
@@ -96,7 +90,8 @@ struct dma_buf_ops {
 	 *
 	 * Make the buffer reachable for &dma_buf_attachment.dev and return the
 	 * list of DMA addresses. The storage may be chosen as late as this, to
-	 * suit all devices that @attach was called for.
+	 * suit all devices in &dma_buf.attachments. An importer may have several
+	 * mappings at a time.
 	 *
 	 * A static exporter returns only when the memory is ready for use. A
 	 * dynamic one may leave that to fences of %DMA_RESV_USAGE_KERNEL in
@@ -245,8 +240,9 @@ struct dma_buf {
 	/**
 	 * @attachments:
 	 *
-	 * One &struct dma_buf_attachment a device. The core's own: the lock of
-	 * @resv alone does not keep it still.
+	 * One &struct dma_buf_attachment a device, static importers' included,
+	 * in no order. Only the core changes the list; exporters may walk it
+	 * with the lock of @resv held.
 	 */
 	struct list_head attachments;
 
@@ -284,7 +280,7 @@ struct dma_buf {
 	 *
 	 * Dynamic importers also wait for %DMA_RESV_USAGE_KERNEL fences before
 	 * their device touches the storage, and leave a fence for each access
-	 * that &dma_buf_attach_ops.move_notify cannot stop at once.
+	 * that &dma_buf_attach_ops.invalidate_mappings cannot stop at once.
 	 *
 	 * The rules of &enum dma_resv_usage hold for everybody.
 	 */
@@ -304,15 +300,24 @@ struct dma_buf_attach_ops {
 	bool allow_peer2peer;
 
 	/**
-	 * @move_notify:
+	 * @invalidate_mappings:
 	 *
-	 * The storage is about to move. Mappings stay usable until the fences
-	 * of &dma_buf.resv have signalled; drop them as soon as possible and
-	 * map anew, which gives the new place. Mandatory.
+	 * The storage is about to move, or to be taken away. Do not start new
+	 * accesses with the mappings that exist, have all of them unmapped
+	 * within bounded time, and map anew where access goes on. Accesses
+	 * under way may finish: their fences in &dma_buf.resv keep the storage.
+	 * After that a device may still read ahead until the unmap, but must
+	 * not write. For details see dma_buf_invalidate_mappings().
+	 *
+	 * Both may happen in the callback itself, dma_buf_detach() may not.
+	 *
+	 * Optional. An importer without it is dynamic all the same: it keeps
+	 * its mappings valid with dma_buf_pin(), and exporters that revoke
+	 * access may refuse it.
 	 *
 	 * Context: May sleep. Reservation lock held.
 	 */
-	void (*move_notify)(struct dma_buf_attachment *attach);
+	void (*invalidate_mappings)(struct dma_buf_attachment *attach);
 };
 
 /**
@@ -320,11 +325,6 @@ struct dma_buf_attach_ops {
  * @dmabuf: The buffer.
  * @dev: The device.
  * @node: Links &dma_buf.attachments.
- * @sgt: The table that the core keeps for this attachment, if it does: mapped
- *	for good by an attach that mixes static and dynamic, or cached for an
- *	exporter that sets &dma_buf_ops.cache_sgt_mapping. Set once, under the
- *	reservation lock, and valid until dma_buf_detach().
- * @dir: The direction of @sgt.
  * @peer2peer: The importer takes memory without &struct page.
  * @importer_ops: The importer's callbacks; NULL for a static importer.
  * @importer_priv: The importer's own data.
@@ -338,8 +338,6 @@ struct dma_buf_attachment {
 	struct dma_buf *dmabuf;
 	struct device *dev;
 	struct list_head node;
-	struct sg_table *sgt;
-	enum dma_data_direction dir;
 	bool peer2peer;
 	const struct dma_buf_attach_ops *importer_ops;
 	void *importer_priv;
@@ -412,12 +410,12 @@ static inline bool dma_buf_is_dynamic(struct dma_buf *dmabuf)
 }
 
 /**
- * dma_buf_attachment_is_dynamic - can the importer follow a move?
+ * dma_buf_attachment_is_dynamic - does the importer manage its mappings?
  * @attach: the attachment
  *
  * Context: Any.
  * Return: True when the attachment was made by dma_buf_dynamic_attach() with
- * importer callbacks.
+ * importer callbacks: the importer follows moves, or pins the buffer.
  */
 static inline bool
 dma_buf_attachment_is_dynamic(struct dma_buf_attachment *attach)
@@ -447,7 +445,8 @@ void dma_buf_unmap_attachment(struct dma_buf_attachment *attach,
 void dma_buf_unmap_attachment_unlocked(struct dma_buf_attachment *attach,
 				       struct sg_table *sgt,
 				       enum dma_data_direction dir);
-void dma_buf_move_notify(struct dma_buf *dmabuf);
+bool dma_buf_attach_revocable(struct dma_buf_attachment *attach);
+void dma_buf_invalidate_mappings(struct dma_buf *dmabuf);
 
 int dma_buf_begin_cpu_access(struct dma_buf *dmabuf,
 			     enum dma_data_direction dir);
