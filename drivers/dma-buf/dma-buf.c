@@ -79,6 +79,7 @@ static const struct file_operations dma_buf_file_ops;
  *
  *  - dma_buf_export()
  *  - dma_buf_fd()
+ *  - dma_buf_fd_install()
  *  - dma_buf_get()
  *  - dma_buf_put()
  *  - dma_buf_attach()
@@ -266,12 +267,30 @@ int dma_buf_fd(struct dma_buf *dmabuf, int flags)
 	if (fd < 0)
 		return fd;
 
-	trace_dma_buf_fd(dmabuf, fd);
-	/* From here on user space may close it. */
-	fd_install(fd, dmabuf->file);
+	dma_buf_fd_install(dmabuf, fd);
 	return fd;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_fd, "DMA_BUF");
+
+/**
+ * dma_buf_fd_install - install a buffer at a reserved file descriptor
+ * @dmabuf: the buffer; the descriptor takes over the caller's reference
+ * @fd: a descriptor that get_unused_fd_flags() has reserved
+ *
+ * For a driver that still has to copy the number to user space, which may fail:
+ * reserve, copy, and install last. There is no way back, since user space may
+ * use the descriptor, or close it, at once.
+ *
+ * Context: Process context. Reservation lock not held.
+ * Return: Nothing.
+ */
+void dma_buf_fd_install(struct dma_buf *dmabuf, int fd)
+{
+	/* Before the descriptor exists: closing it may release the buffer. */
+	trace_dma_buf_fd(dmabuf, fd);
+	fd_install(fd, dmabuf->file);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_fd_install, "DMA_BUF");
 
 /**
  * dma_buf_get - find the buffer behind a file descriptor

@@ -381,6 +381,7 @@ struct dma_buf_export_info {
 struct dma_buf *dma_buf_export(const struct dma_buf_export_info *info);
 
 int dma_buf_fd(struct dma_buf *dmabuf, int flags);
+void dma_buf_fd_install(struct dma_buf *dmabuf, int fd);
 struct dma_buf *dma_buf_get(int fd);
 void dma_buf_put(struct dma_buf *dmabuf);
 
