@@ -11,6 +11,7 @@
 
 #include <linux/debugfs.h>
 #include <linux/device.h>
+#include <linux/file.h>
 #include <linux/seq_file.h>
 
 #include "dma-buf-internal.h"
@@ -59,10 +60,13 @@ static void *dma_buf_bufinfo_start(struct seq_file *s, loff_t *pos)
 	return dma_buf_cursor_get(&info->cursor) ?: (void *)info;
 }
 
+/* Not with dma_buf_put(): its trace event is for the buffer's users. */
 static void dma_buf_bufinfo_stop(struct seq_file *s, void *v)
 {
+	struct dma_buf *dmabuf = v;
+
 	if (dma_buf_bufinfo_is_buffer(s->private, v))
-		dma_buf_put(v);
+		fput(dmabuf->file);
 }
 
 /* @v is in the reader's hands now: count it and let go of it. */
@@ -80,8 +84,8 @@ static void *dma_buf_bufinfo_next(struct seq_file *s, void *v, loff_t *pos)
 
 		info->count++;
 		info->size += dmabuf->size;
-		dma_buf_cursor_pass(&info->cursor, dmabuf);
-		dma_buf_put(dmabuf);
+		dma_buf_cursor_advance(&info->cursor, dmabuf);
+		fput(dmabuf->file);
 	}
 	return dma_buf_cursor_get(&info->cursor) ?: (void *)info;
 }

@@ -18,12 +18,12 @@
  * struct dma_buf_node - a place in the registry
  * @link: in the list of @cpu, protected by that list's lock
  * @cpu: whose list; constant while linked
- * @cursor: a walker's bookmark rather than a buffer
+ * @is_cursor: a walker's bookmark rather than a buffer
  */
 struct dma_buf_node {
 	struct list_head link;
 	unsigned int cpu;
-	bool cursor;
+	bool is_cursor;
 };
 
 /**
@@ -111,20 +111,15 @@ __poll_t dma_buf_file_poll(struct file *file, struct poll_table_struct *table);
 void dma_buf_poll_destroy(struct dma_buf_object *obj);
 
 /* dma-buf-registry.c */
-#ifdef CONFIG_DEBUG_FS
 void dma_buf_registry_init(void);
 void dma_buf_registry_add(struct dma_buf_object *obj);
 void dma_buf_registry_del(struct dma_buf_object *obj);
 
 void dma_buf_cursor_start(struct dma_buf_node *cursor);
 struct dma_buf *dma_buf_cursor_get(struct dma_buf_node *cursor);
-void dma_buf_cursor_pass(struct dma_buf_node *cursor, struct dma_buf *dmabuf);
+void dma_buf_cursor_advance(struct dma_buf_node *cursor,
+			    struct dma_buf *dmabuf);
 void dma_buf_cursor_stop(struct dma_buf_node *cursor);
-#else
-static inline void dma_buf_registry_init(void) {}
-static inline void dma_buf_registry_add(struct dma_buf_object *obj) {}
-static inline void dma_buf_registry_del(struct dma_buf_object *obj) {}
-#endif
 
 /* dma-buf-debugfs.c */
 #ifdef CONFIG_DEBUG_FS

@@ -6,10 +6,14 @@
  * and whoever is listing them. So every CPU has a list of its own, which a
  * buffer joins where it is exported, and a walker holds a list's lock for a few
  * instructions at a time only. Its place is kept by a cursor, a node that
- * stands in the list right before the buffer whose turn it is: it survives
- * whatever comes and goes around it, and pins no buffer while its owner is away.
+ * is linked right before the next buffer: it stays valid whatever is linked and
+ * unlinked around it, and pins no buffer between two reads of a file.
+ *
+ * dma_buf_iter_next() has no room for a cursor, but a buffer that its caller
+ * holds. That one stays linked as long as it is held, and serves as the place.
  */
 
+#include <kunit/visibility.h>
 #include <linux/cpumask.h>
 #include <linux/file.h>
 #include <linux/percpu.h>
@@ -101,7 +105,7 @@ void dma_buf_registry_del(struct dma_buf_object *obj)
  */
 void dma_buf_cursor_start(struct dma_buf_node *cursor)
 {
-	cursor->cursor = true;
+	cursor->is_cursor = true;
 	dma_buf_node_link(cursor, cpumask_first(cpu_possible_mask));
 }
 
@@ -110,7 +114,7 @@ static struct dma_buf *dma_buf_node_get(struct dma_buf_node *node)
 {
 	struct dma_buf_object *obj;
 
-	if (node->cursor)
+	if (node->is_cursor)
 		return NULL;
 
 	obj = container_of(node, struct dma_buf_object, node);
@@ -148,8 +152,8 @@ static struct dma_buf *dma_buf_cursor_scan(struct dma_buf_node *cursor)
  * is still alive, or else the one after it.
  *
  * Context: Process context. May sleep.
- * Return: The buffer, with a reference that the caller gives back with
- * dma_buf_put(); NULL at the end of the walk.
+ * Return: The buffer, with a reference that the caller drops; NULL at the end
+ * of the walk.
  */
 struct dma_buf *dma_buf_cursor_get(struct dma_buf_node *cursor)
 {
@@ -170,14 +174,15 @@ struct dma_buf *dma_buf_cursor_get(struct dma_buf_node *cursor)
 }
 
 /**
- * dma_buf_cursor_pass - go on to the next buffer
+ * dma_buf_cursor_advance - go on to the next buffer
  * @cursor: the walker's bookmark
  * @dmabuf: what dma_buf_cursor_get() returned, still held by the caller
  *
  * Context: Process context. Does not sleep.
  * Return: Nothing.
  */
-void dma_buf_cursor_pass(struct dma_buf_node *cursor, struct dma_buf *dmabuf)
+void dma_buf_cursor_advance(struct dma_buf_node *cursor,
+			    struct dma_buf *dmabuf)
 {
 	struct dma_buf_shard *shard = per_cpu_ptr(&dma_buf_shards, cursor->cpu);
 
@@ -197,3 +202,58 @@ void dma_buf_cursor_stop(struct dma_buf_node *cursor)
 {
 	dma_buf_node_unlink(cursor);
 }
+
+/* End a walk that a buffer's reference continues, if there is another buffer. */
+static struct dma_buf *dma_buf_cursor_get_stop(struct dma_buf_node *cursor)
+{
+	struct dma_buf *dmabuf = dma_buf_cursor_get(cursor);
+
+	dma_buf_cursor_stop(cursor);
+	return dmabuf;
+}
+
+/**
+ * dma_buf_iter_begin - begin a walk over all live buffers, without a cursor
+ *
+ * The walk may be left at any buffer, by dropping the reference to it. In
+ * between the caller holds no lock: it may sleep, export buffers, or walk again.
+ * A buffer that lives from here to the end of the walk is met exactly once; one
+ * that is exported or released meanwhile is met at most once. The order is not
+ * defined.
+ *
+ * Context: Process context. May sleep.
+ * Return: A buffer, with a reference that the caller passes to
+ * dma_buf_iter_next() or drops with dma_buf_put(); NULL when there is none.
+ */
+struct dma_buf *dma_buf_iter_begin(void)
+{
+	struct dma_buf_node cursor;
+
+	dma_buf_cursor_start(&cursor);
+	return dma_buf_cursor_get_stop(&cursor);
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_iter_begin);
+
+/**
+ * dma_buf_iter_next - go on to the next buffer of such a walk
+ * @dmabuf: the buffer from the call before; the caller's reference is dropped
+ *
+ * Context: Process context. May sleep.
+ * Return: As dma_buf_iter_begin(); NULL at the end of the walk.
+ */
+struct dma_buf *dma_buf_iter_next(struct dma_buf *dmabuf)
+{
+	struct dma_buf_node cursor = {
+		.link = LIST_HEAD_INIT(cursor.link),
+		.cpu = to_dma_buf_object(dmabuf)->node.cpu,
+		.is_cursor = true,
+	};
+	struct dma_buf *next;
+
+	dma_buf_cursor_advance(&cursor, dmabuf);
+	next = dma_buf_cursor_get_stop(&cursor);
+	dma_buf_put(dmabuf);
+
+	return next;
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_iter_next);
