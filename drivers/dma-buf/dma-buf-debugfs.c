@@ -151,7 +151,7 @@ static void dma_buf_bufinfo_show_row(struct seq_file *s, struct dma_buf *dmabuf)
 	dma_buf_bufinfo_show_number(s, obj->inode.i_ino);
 	seq_putc(s, '\t');
 	spin_lock(&obj->inode.i_lock);
-	dma_buf_seq_name(s, file->f_path.dentry->d_fsdata ?: "<none>");
+	dma_buf_seq_name(s, dmabuf->name ?: "<none>");
 	spin_unlock(&obj->inode.i_lock);
 	seq_putc(s, '\n');
 }

@@ -70,13 +70,11 @@ struct dma_buf_object {
 	 * ours:
 	 *
 	 * - i_lock protects @base.attachments, which changes under the reservation
-	 *   lock as well, and the name. Innermost; process context only.
+	 *   lock as well, and @base.name, which may be read under RCU instead.
+	 *   Innermost; process context only.
 	 * - i_private is the &struct dma_buf_poll, the callbacks that will wake
 	 *   @wait; NULL until a waiter first finds a pending fence, constant from
 	 *   then until the file's release.
-	 *
-	 * The name that user space gave is the dentry's d_fsdata, NULL until it
-	 * does.
 	 */
 	struct inode inode;
 };

@@ -18,6 +18,7 @@
 #include <linux/mount.h>
 #include <linux/percpu.h>
 #include <linux/pseudo_fs.h>
+#include <linux/rcupdate.h>
 #include <linux/scatterlist.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -1275,12 +1276,25 @@ static long dma_buf_ioctl_sync(struct dma_buf *dmabuf,
 	return dma_buf_begin_cpu_access(dmabuf, dir);
 }
 
+/* @name is new and complete; BPF programs may still read the old one. */
+static void dma_buf_name_replace(struct dma_buf *dmabuf, const char *name)
+{
+	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
+	const char *old;
+
+	spin_lock(&obj->inode.i_lock);
+	old = dmabuf->name;
+	/* Paired with the dependent reads of those who do not take i_lock. */
+	smp_store_release(&dmabuf->name, name);
+	spin_unlock(&obj->inode.i_lock);
+
+	kfree_rcu_mightsleep(old);
+}
+
 static long dma_buf_ioctl_set_name(struct dma_buf *dmabuf,
 				   const char __user *arg)
 {
-	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
-	struct dentry *dentry = dmabuf->file->f_path.dentry;
-	void *name;
+	char *name;
 	long len;
 
 	name = kmalloc(DMA_BUF_NAME_LEN, GFP_KERNEL_ACCOUNT);
@@ -1288,17 +1302,13 @@ static long dma_buf_ioctl_set_name(struct dma_buf *dmabuf,
 		return -ENOMEM;
 
 	len = strncpy_from_user(name, arg, DMA_BUF_NAME_LEN);
-	if (len == DMA_BUF_NAME_LEN)
-		len = -EINVAL;
-	if (len >= 0) {
-		spin_lock(&obj->inode.i_lock);
-		swap(dentry->d_fsdata, name);
-		spin_unlock(&obj->inode.i_lock);
+	if (len < 0 || len == DMA_BUF_NAME_LEN) {
+		kfree(name);
+		return len < 0 ? len : -EINVAL;
 	}
 
-	/* The old one, or the new one if it is none. */
-	kfree(name);
-	return min(len, 0L);
+	dma_buf_name_replace(dmabuf, name);
+	return 0;
 }
 
 static long dma_buf_file_ioctl(struct file *file, unsigned int cmd,
@@ -1333,7 +1343,7 @@ static void dma_buf_file_show_fdinfo(struct seq_file *s, struct file *file)
 		   dmabuf->size, file_count(file) - 1, dmabuf->exp_name);
 
 	spin_lock(&obj->inode.i_lock);
-	name = file->f_path.dentry->d_fsdata;
+	name = dmabuf->name;
 	if (name) {
 		seq_puts(s, "name:\t");
 		dma_buf_seq_name(s, name);
@@ -1397,11 +1407,14 @@ static struct inode *dma_buf_inode_alloc(struct super_block *sb)
 	return obj ? &obj->inode : NULL;
 }
 
+/* Called after a grace period: nobody reads the name under RCU any more. */
 static void dma_buf_inode_free(struct inode *inode)
 {
 	struct dma_buf_object *obj =
 		container_of(inode, struct dma_buf_object, inode);
 
+	kfree(obj->base.name);
+	obj->base.name = NULL;
 	kmem_cache_free(dma_buf_cache, obj);
 }
 
@@ -1413,27 +1426,26 @@ static const struct super_operations dma_buf_super_ops = {
 	.statfs		= simple_statfs,
 };
 
-/* Whoever asks holds the dentry, and so the name, the buffer dead or alive. */
+/*
+ * Called with the dentry held, which holds the inode: the name is valid even after
+ * the file's release.
+ */
 static char *dma_buf_dentry_name(struct dentry *dentry, char *buf, int len)
 {
 	struct inode *inode = d_inode(dentry);
+	struct dma_buf_object *obj =
+		container_of(inode, struct dma_buf_object, inode);
 	char name[DMA_BUF_NAME_LEN];
 
 	spin_lock(&inode->i_lock);
-	strscpy(name, dentry->d_fsdata ?: "");
+	strscpy(name, obj->base.name ?: "");
 	spin_unlock(&inode->i_lock);
 
 	return dynamic_dname(buf, len, "/%s:%s", dentry->d_name.name, name);
 }
 
-static void dma_buf_dentry_release(struct dentry *dentry)
-{
-	kfree(dentry->d_fsdata);
-}
-
 static const struct dentry_operations dma_buf_dentry_ops = {
 	.d_dname	= dma_buf_dentry_name,
-	.d_release	= dma_buf_dentry_release,
 };
 
 static int dma_buf_fs_init_context(struct fs_context *fc)

@@ -257,6 +257,16 @@ struct dma_buf {
 	/** @exp_name: The exporter's name, for people. */
 	const char *exp_name;
 
+	/**
+	 * @name:
+	 *
+	 * The name that user space has set, shorter than %DMA_BUF_NAME_LEN;
+	 * NULL until then. User space may replace it at any time. For BPF
+	 * programs and debuggers, which read it under RCU: it is freed a grace
+	 * period after it has been replaced, or the buffer released.
+	 */
+	const char *name;
+
 	/** @priv: The exporter's own data. */
 	void *priv;
 
