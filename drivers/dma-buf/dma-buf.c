@@ -334,6 +334,7 @@ void dma_buf_put(struct dma_buf *dmabuf)
 	if (WARN_ON(!dmabuf || !dmabuf->file))
 		return;
 
+	trace_dma_buf_put(dmabuf);
 	fput(dmabuf->file);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_put, "DMA_BUF");
@@ -511,8 +512,9 @@ dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
 		}
 	}
 
-	trace_dma_buf_attach(attach);
 	dma_buf_attachment_link(attach);
+	trace_dma_buf_dynamic_attach(dmabuf, attach,
+				     dma_buf_attachment_is_dynamic(attach), dev);
 
 	return attach;
 }
@@ -552,10 +554,14 @@ void dma_buf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 
 	dma_buf_attachment_unlink(attach);
 
-	trace_dma_buf_detach(attach);
 	if (dmabuf->ops->detach)
 		dmabuf->ops->detach(dmabuf, attach);
 
+	/* Leaked: it was released with the attachment left, and has no file. */
+	if (dmabuf->file)
+		trace_dma_buf_detach(dmabuf, attach,
+				     dma_buf_attachment_is_dynamic(attach),
+				     attach->dev);
 	kfree(attach);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_detach, "DMA_BUF");
@@ -1048,6 +1054,7 @@ int dma_buf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 	vma->vm_file = get_file(dmabuf->file);
 	vma->vm_pgoff = pgoff;
 
+	trace_dma_buf_mmap(dmabuf);
 	ret = dmabuf->ops->mmap(dmabuf, vma);
 	if (ret) {
 		/* Not necessarily the file from above: exporters may change it. */
@@ -1243,6 +1250,7 @@ static int dma_buf_file_mmap(struct file *file, struct vm_area_struct *vma)
 	if (!dma_buf_mmap_fits(dmabuf, vma->vm_pgoff, vma_pages(vma)))
 		return -EINVAL;
 
+	trace_dma_buf_mmap_internal(dmabuf);
 	return dmabuf->ops->mmap(dmabuf, vma);
 }
 
