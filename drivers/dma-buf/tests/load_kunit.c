@@ -48,7 +48,7 @@ static void dma_buf_load_attachments(struct kunit *test)
 					   "Total 10016 devices attached\n"));
 
 	dma_resv_lock(dmabuf->resv, NULL);
-	dma_buf_move_notify(dmabuf);
+	dma_buf_invalidate_mappings(dmabuf);
 	dma_resv_unlock(dmabuf->resv);
 	for (i = 0; i < DMA_BUF_LOAD_DYNAMIC; i++) {
 		imp = dynamic[i]->importer_priv;

@@ -191,6 +191,8 @@ static int mock_table_fill(struct mock_exporter *exp, struct sg_table *sgt)
 	}
 	if (exp->no_pages)
 		sgt->orig_nents = 0;
+	if (exp->no_segments)
+		sgt->nents = 0;
 
 	return 0;
 }
@@ -497,7 +499,7 @@ static void mock_exporter_end(void *data)
 /**
  * mock_exporter_alloc - make an exporter that has not exported yet
  * @test: the case
- * @kind: MOCK_DYNAMIC, MOCK_CACHED, MOCK_BARE, or-ed
+ * @kind: MOCK_DYNAMIC, MOCK_BARE, or-ed
  * @size: size of the buffer in bytes
  *
  * Return: The exporter.
@@ -511,7 +513,6 @@ struct mock_exporter *mock_exporter_alloc(struct kunit *test,
 
 	exp->test = test;
 	exp->ops = kind & MOCK_BARE ? mock_ops_bare : mock_ops_full;
-	exp->ops.cache_sgt_mapping = kind & MOCK_CACHED;
 	if (kind & MOCK_DYNAMIC) {
 		exp->ops.pin = mock_op_pin;
 		exp->ops.unpin = mock_op_unpin;
@@ -697,12 +698,12 @@ struct device *mock_device(struct kunit *test, const char *name)
 	return dev;
 }
 
-static void mock_move_notify(struct dma_buf_attachment *attach)
+static void mock_invalidate_mappings(struct dma_buf_attachment *attach)
 {
 	struct mock_importer *imp = attach->importer_priv;
 
 	imp->notified++;
-	mock_record_attach(attach, MOCK_MOVE_NOTIFY, DMA_NONE);
+	mock_record_attach(attach, MOCK_INVALIDATE_MAPPINGS, DMA_NONE);
 }
 
 /* A dynamic importer. */
@@ -712,7 +713,7 @@ struct mock_importer *mock_importer(struct kunit *test)
 						  GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, imp);
-	imp->ops.move_notify = mock_move_notify;
+	imp->ops.invalidate_mappings = mock_invalidate_mappings;
 	return imp;
 }
 
@@ -735,24 +736,38 @@ mock_attach_keep(struct kunit *test, struct dma_buf_attachment *attach)
 	return attach;
 }
 
-/* Attach a device that cannot follow a move. */
+/* Attach a device whose driver is of this kind. */
+struct dma_buf_attachment *mock_attach_as(struct kunit *test,
+					  struct mock_exporter *exp,
+					  enum mock_importer_kind kind)
+{
+	struct device *dev = mock_device(test, kind == MOCK_STATIC ?
+					 "static-importer" : "dynamic-importer");
+	struct dma_buf_attachment *attach;
+	struct mock_importer *imp;
+
+	if (kind == MOCK_STATIC) {
+		attach = dma_buf_attach(exp->dmabuf, dev);
+	} else {
+		imp = mock_importer(test);
+		if (kind == MOCK_PINS)
+			imp->ops.invalidate_mappings = NULL;
+		attach = dma_buf_dynamic_attach(exp->dmabuf, dev, &imp->ops, imp);
+	}
+
+	return mock_attach_keep(test, attach);
+}
+
 struct dma_buf_attachment *mock_attach(struct kunit *test,
 				       struct mock_exporter *exp)
 {
-	struct device *dev = mock_device(test, "static-importer");
-
-	return mock_attach_keep(test, dma_buf_attach(exp->dmabuf, dev));
+	return mock_attach_as(test, exp, MOCK_STATIC);
 }
 
-/* Attach a device that can follow a move. */
 struct dma_buf_attachment *mock_attach_dynamic(struct kunit *test,
 					       struct mock_exporter *exp)
 {
-	struct device *dev = mock_device(test, "dynamic-importer");
-	struct mock_importer *imp = mock_importer(test);
-
-	return mock_attach_keep(test, dma_buf_dynamic_attach(exp->dmabuf, dev,
-							     &imp->ops, imp));
+	return mock_attach_as(test, exp, MOCK_FOLLOWS);
 }
 
 /* Detach now rather than at the end of the case. */
@@ -953,10 +968,10 @@ bool mock_fence_armed(struct dma_fence *fence)
 	unsigned long flags;
 	bool armed;
 
-	spin_lock_irqsave(fence->lock, flags);
+	dma_fence_lock_irqsave(fence, flags);
 	armed = !test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags) &&
 		!list_empty(&fence->cb_list);
-	spin_unlock_irqrestore(fence->lock, flags);
+	dma_fence_unlock_irqrestore(fence, flags);
 
 	return armed;
 }
@@ -1043,7 +1058,7 @@ struct mock_holder *mock_holder(struct kunit *test, struct dma_resv *resv)
 	init_completion(&holder->held);
 	init_completion(&holder->drop);
 	INIT_WORK(&holder->work, mock_holder_work);
-	queue_work(system_unbound_wq, &holder->work);
+	queue_work(system_dfl_wq, &holder->work);
 	ret = kunit_add_action_or_reset(test, mock_holder_end, holder);
 	KUNIT_ASSERT_EQ(test, ret, 0);
 	wait_for_completion(&holder->held);
@@ -1101,7 +1116,7 @@ void mock_together(struct kunit *test, unsigned int num,
 		thread[i].data = data;
 		thread[i].who = i;
 		INIT_WORK(&thread[i].work, mock_thread_work);
-		queue_work(system_unbound_wq, &thread[i].work);
+		queue_work(system_dfl_wq, &thread[i].work);
 	}
 	complete_all(&go);
 	for (i = 0; i < num; i++)
@@ -1293,3 +1308,4 @@ bool mock_fd_cloexec(int fd)
 MODULE_DESCRIPTION("KUnit suites for the dma-buf core");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("DMA_BUF");
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");

@@ -36,7 +36,7 @@ enum mock_op {
 	MOCK_MMAP,
 	MOCK_VMAP,
 	MOCK_VUNMAP,
-	MOCK_MOVE_NOTIFY,
+	MOCK_INVALIDATE_MAPPINGS,
 	MOCK_OPS
 };
 
@@ -57,8 +57,7 @@ enum mock_bad {
 
 /* Kinds of exporter; 0 is static with every optional callback. */
 #define MOCK_DYNAMIC	BIT(0)	/* pin and unpin */
-#define MOCK_CACHED	BIT(1)	/* cache_sgt_mapping */
-#define MOCK_BARE	BIT(2)	/* mandatory callbacks only */
+#define MOCK_BARE	BIT(1)	/* mandatory callbacks only */
 
 #define MOCK_LOG_MAX	256
 
@@ -91,6 +90,7 @@ struct mock_call {
  * @sg_offset: offset into the first page of each table
  * @sg_merge: map to a single DMA segment, as an IOMMU may
  * @no_pages: claim in each table to have no pages, only DMA addresses
+ * @no_segments: nor these
  * @fence_on_map: fence of KERNEL usage to leave in the buffer when mapping
  * @log: the calls
  * @calls: how many of them
@@ -118,6 +118,7 @@ struct mock_exporter {
 	unsigned int sg_offset;
 	bool sg_merge;
 	bool no_pages;
+	bool no_segments;
 	struct dma_fence *fence_on_map;
 	struct mock_call log[MOCK_LOG_MAX];
 	unsigned int calls;
@@ -172,14 +173,24 @@ struct device *mock_device(struct kunit *test, const char *name);
 /**
  * struct mock_importer - a driver that uses somebody's buffer
  * @ops: callbacks of a dynamic importer
- * @notified: how often it was told of a move
+ * @notified: how often @ops.invalidate_mappings was called
  */
 struct mock_importer {
 	struct dma_buf_attach_ops ops;
 	unsigned int notified;
 };
 
+/* Kinds of importer */
+enum mock_importer_kind {
+	MOCK_STATIC,		/* no callbacks */
+	MOCK_FOLLOWS,		/* dynamic, with invalidate_mappings */
+	MOCK_PINS,		/* dynamic, without */
+};
+
 struct mock_importer *mock_importer(struct kunit *test);
+struct dma_buf_attachment *mock_attach_as(struct kunit *test,
+					  struct mock_exporter *exp,
+					  enum mock_importer_kind kind);
 struct dma_buf_attachment *mock_attach(struct kunit *test,
 				       struct mock_exporter *exp);
 struct dma_buf_attachment *mock_attach_dynamic(struct kunit *test,

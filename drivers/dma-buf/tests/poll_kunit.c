@@ -1206,15 +1206,15 @@ static void dma_buf_poll_close_signalled(struct kunit *test)
 /* Take a fence's lock away, as a driver may when the fence has signalled. */
 static spinlock_t *dma_buf_poll_hide_lock(struct dma_fence *fence)
 {
-	spinlock_t *lock = fence->lock;
+	spinlock_t *lock = fence->extern_lock;
 
-	fence->lock = NULL;
+	fence->extern_lock = NULL;
 	return lock;
 }
 
 static void dma_buf_poll_restore_lock(struct dma_fence *fence, spinlock_t *lock)
 {
-	fence->lock = lock;
+	fence->extern_lock = lock;
 }
 
 /*

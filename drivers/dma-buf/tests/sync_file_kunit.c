@@ -336,7 +336,7 @@ static struct dma_fence *dma_buf_sync_file_array(struct kunit *test,
 	for (i = 0; i < num; i++)
 		copy[i] = dma_fence_get(fence[i]);
 	array = dma_fence_array_create(num, copy, dma_fence_context_alloc(1),
-				       1, false);
+				       1);
 	KUNIT_ASSERT_NOT_NULL(test, array);
 	ret = kunit_add_action_or_reset(test, dma_buf_sync_file_put_fence,
 					&array->base);
