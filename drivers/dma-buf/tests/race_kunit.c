@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Drivers that meet at one buffer: attaching beside moving and listing, mapping
- * beside mapping
+ * Drivers that meet at one buffer: attaching beside invalidating, listing and
+ * walking, mapping beside mapping
  */
 
 #include <linux/atomic.h>
@@ -32,6 +32,8 @@ MODULE_PARM_DESC(race_ms, "how long a race lasts, in milliseconds");
 enum dma_buf_race_wrong {
 	DMA_BUF_RACE_ATTACH,
 	DMA_BUF_RACE_LIST,
+	DMA_BUF_RACE_WALK,
+	DMA_BUF_RACE_WALK_OTHER,
 	DMA_BUF_RACE_VMAP,
 	DMA_BUF_RACE_VMAP_TWICE,
 	DMA_BUF_RACE_VMAP_OTHER,
@@ -46,6 +48,8 @@ enum dma_buf_race_wrong {
 static const char * const dma_buf_race_wrong_names[] = {
 	[DMA_BUF_RACE_ATTACH] = "attaching failed",
 	[DMA_BUF_RACE_LIST] = "an attached device was not listed",
+	[DMA_BUF_RACE_WALK] = "a walk did not find a lasting attachment once",
+	[DMA_BUF_RACE_WALK_OTHER] = "a walk found an attachment that is not valid",
 	[DMA_BUF_RACE_VMAP] = "dma_buf_vmap_unlocked() failed",
 	[DMA_BUF_RACE_VMAP_TWICE] = "the exporter was asked for a second vmap",
 	[DMA_BUF_RACE_VMAP_OTHER] = "vmap gave another address",
@@ -211,7 +215,7 @@ static void dma_buf_race_move(struct dma_buf_race *race)
 
 	dma_resv_lock(dmabuf->resv, NULL);
 	race->moves++;
-	dma_buf_move_notify(dmabuf);
+	dma_buf_invalidate_mappings(dmabuf);
 	dma_resv_unlock(dmabuf->resv);
 }
 
@@ -242,8 +246,8 @@ static const struct dma_buf_race_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_race, dma_buf_race_rows, desc);
 
 /*
- * Passes when devices that come and go neither hide others from a listing, nor
- * keep a move from those who are to be told of it.
+ * Passes when devices that are attached and detached neither hide others from a
+ * listing, nor keep the invalidation from an importer.
  */
 static void dma_buf_race_attach(struct kunit *test)
 {
@@ -262,6 +266,60 @@ static void dma_buf_race_attach(struct kunit *test)
 	dma_buf_race_run(race, 4, dma_buf_race_attach_run);
 	imp = stays[0]->importer_priv;
 	KUNIT_EXPECT_EQ(test, imp->notified, race->moves);
+}
+
+/* As exporters do: look at every attachment with the reservation lock held. */
+static void dma_buf_race_walk(struct dma_buf_race *race)
+{
+	struct dma_buf *dmabuf = race->exp->dmabuf;
+	struct dma_buf_attachment *attach;
+	unsigned int stay = 0;
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	list_for_each_entry(attach, &dmabuf->attachments, node) {
+		/* Let the others run, with a place in the list. */
+		cond_resched();
+		if (attach->dmabuf != dmabuf)
+			dma_buf_race_wrong(race, DMA_BUF_RACE_WALK_OTHER);
+		if (attach->dev == race->dev)
+			atomic_inc(&race->met);
+		else if (attach == race->attach)
+			stay++;
+		else
+			dma_buf_race_wrong(race, DMA_BUF_RACE_WALK_OTHER);
+		cpu_relax();
+	}
+	dma_resv_unlock(dmabuf->resv);
+
+	if (stay != 1)
+		dma_buf_race_wrong(race, DMA_BUF_RACE_WALK);
+}
+
+static void dma_buf_race_walk_run(void *data, unsigned int who)
+{
+	struct dma_buf_race *race = data;
+
+	do {
+		if (who == 0)
+			dma_buf_race_walk(race);
+		else
+			dma_buf_race_come_and_go(race, who,
+						 who == 1 ? race->imp : NULL);
+	} while (dma_buf_race_goes_on(race, who));
+}
+
+/*
+ * Passes when an exporter that walks the attachments under the reservation lock
+ * meets none that is being freed, while static importers attach and detach.
+ */
+static void dma_buf_race_walk_list(struct kunit *test)
+{
+	const struct dma_buf_race_row *row = test->param_value;
+	struct dma_buf_race *race = dma_buf_race(test, row->kind);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(race->exp));
+	race->attach = mock_attach(test, race->exp);
+	dma_buf_race_run(race, 4, dma_buf_race_walk_run);
 }
 
 static struct dma_buf_race *dma_buf_race_of(struct dma_buf *dmabuf)
@@ -382,7 +440,8 @@ static void dma_buf_race_map_run(void *data, unsigned int who)
  */
 static void dma_buf_race_map(struct kunit *test)
 {
-	struct dma_buf_race *race = dma_buf_race(test, 0);
+	const struct dma_buf_race_row *row = test->param_value;
+	struct dma_buf_race *race = dma_buf_race(test, row->kind);
 
 	race->map_dma_buf = race->exp->ops.map_dma_buf;
 	race->exp->ops.map_dma_buf = dma_buf_race_map_op;
@@ -392,9 +451,10 @@ static void dma_buf_race_map(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_race_cases[] = {
+	KUNIT_CASE_PARAM(dma_buf_race_walk_list, dma_buf_race_gen_params),
 	KUNIT_CASE_PARAM(dma_buf_race_attach, dma_buf_race_gen_params),
 	KUNIT_CASE(dma_buf_race_vmap),
-	KUNIT_CASE(dma_buf_race_map),
+	KUNIT_CASE_PARAM(dma_buf_race_map, dma_buf_race_gen_params),
 	{}
 };
 
