@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Attaching devices: what the exporter is asked, and what is undone
+ * Attaching devices: which callbacks it leads to, and under which locks
  */
 
+#include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/sizes.h>
 
 #include "mock.h"
 
-/* Passes when an attachment tells who, what and how. */
+/* Passes when an attachment has buffer and device, and nothing else yet. */
 static void dma_buf_attach_fields(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -15,7 +17,6 @@ static void dma_buf_attach_fields(struct kunit *test)
 
 	KUNIT_EXPECT_PTR_EQ(test, attach->dmabuf, exp->dmabuf);
 	KUNIT_EXPECT_NOT_NULL(test, attach->dev);
-	KUNIT_EXPECT_NULL(test, attach->sgt);
 	KUNIT_EXPECT_NULL(test, attach->importer_ops);
 	KUNIT_EXPECT_NULL(test, attach->importer_priv);
 	KUNIT_EXPECT_NULL(test, attach->priv);
@@ -83,169 +84,107 @@ static void dma_buf_attach_bare(struct kunit *test)
 static const struct dma_buf_attach_row {
 	const char *desc;
 	unsigned int kind;
-	bool dynamic;
-	unsigned int num_attach, num_detach;
-	enum mock_op attach[3];
-	enum mock_op detach[3];
+	enum mock_importer_kind importer;
+	bool revocable;
 } dma_buf_attach_rows[] = {
-	{
-		.desc = "static on static",
-		.num_attach = 1,
-		.attach = { MOCK_ATTACH },
-		.num_detach = 1,
-		.detach = { MOCK_DETACH },
-	}, {
-		.desc = "static on cached",
-		.kind = MOCK_CACHED,
-		.num_attach = 1,
-		.attach = { MOCK_ATTACH },
-		.num_detach = 1,
-		.detach = { MOCK_DETACH },
-	}, {
-		.desc = "dynamic on dynamic",
-		.kind = MOCK_DYNAMIC,
-		.dynamic = true,
-		.num_attach = 1,
-		.attach = { MOCK_ATTACH },
-		.num_detach = 1,
-		.detach = { MOCK_DETACH },
-	}, {
-		.desc = "static on dynamic",
-		.kind = MOCK_DYNAMIC,
-		.num_attach = 3,
-		.attach = { MOCK_ATTACH, MOCK_PIN, MOCK_MAP_DMA_BUF },
-		.num_detach = 3,
-		.detach = { MOCK_UNMAP_DMA_BUF, MOCK_UNPIN, MOCK_DETACH },
-	}, {
-		.desc = "dynamic on static",
-		.dynamic = true,
-		.num_attach = 2,
-		.attach = { MOCK_ATTACH, MOCK_MAP_DMA_BUF },
-		.num_detach = 2,
-		.detach = { MOCK_UNMAP_DMA_BUF, MOCK_DETACH },
-	}, {
-		.desc = "dynamic on cached",
-		.kind = MOCK_CACHED,
-		.dynamic = true,
-		.num_attach = 2,
-		.attach = { MOCK_ATTACH, MOCK_MAP_DMA_BUF },
-		.num_detach = 2,
-		.detach = { MOCK_UNMAP_DMA_BUF, MOCK_DETACH },
-	},
+	{ "static on static", 0, MOCK_STATIC, false },
+	{ "dynamic on static", 0, MOCK_FOLLOWS, true },
+	{ "dynamic without callback on static", 0, MOCK_PINS, false },
+	{ "static on dynamic", MOCK_DYNAMIC, MOCK_STATIC, false },
+	{ "dynamic on dynamic", MOCK_DYNAMIC, MOCK_FOLLOWS, true },
+	{ "dynamic without callback on dynamic", MOCK_DYNAMIC, MOCK_PINS, false },
 };
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_attach_row, dma_buf_attach_rows, desc);
 
-static struct dma_buf_attachment *
-dma_buf_attach_as(struct kunit *test, struct mock_exporter *exp,
-		  const struct dma_buf_attach_row *row)
+/* The only call, about this attachment, without the lock and while not linked */
+static void dma_buf_attach_check_call(struct kunit *test,
+				      struct mock_exporter *exp, enum mock_op op,
+				      struct dma_buf_attachment *attach)
 {
-	return row->dynamic ? mock_attach_dynamic(test, exp) :
-			      mock_attach(test, exp);
+	const struct mock_call *call = mock_call(exp, op);
+
+	KUNIT_EXPECT_EQ(test, exp->calls, 1);
+	KUNIT_EXPECT_PTR_EQ(test, call->arg, (const void *)attach);
+	KUNIT_EXPECT_FALSE(test, call->locked);
+	KUNIT_EXPECT_FALSE(test, call->listed);
 }
 
-/* Each call about this attachment must come with lock and list as agreed. */
-static void dma_buf_attach_check_calls(struct kunit *test,
-				       struct mock_exporter *exp,
-				       struct dma_buf_attachment *attach)
-{
-	unsigned int i;
-
-	for (i = 0; i < exp->calls; i++) {
-		const struct mock_call *call = &exp->log[i];
-		bool inside = call->op != MOCK_ATTACH &&
-			      call->op != MOCK_DETACH;
-
-		KUNIT_EXPECT_PTR_EQ(test, call->arg, (const void *)attach);
-		KUNIT_EXPECT_EQ_MSG(test, call->locked, inside, "%s",
-				    mock_op_name(call->op));
-		KUNIT_EXPECT_EQ_MSG(test, call->listed, inside, "%s",
-				    mock_op_name(call->op));
-		if (call->op == MOCK_MAP_DMA_BUF ||
-		    call->op == MOCK_UNMAP_DMA_BUF)
-			KUNIT_EXPECT_EQ(test, call->dir, DMA_BIDIRECTIONAL);
-	}
-}
-
-/* Passes when the exporter is asked what this mix needs, in this order. */
+/*
+ * Passes when attaching is one call of attach and detaching one of detach, for any
+ * mix: neither pins nor maps.
+ */
 static void dma_buf_attach_order(struct kunit *test)
 {
 	const struct dma_buf_attach_row *row = test->param_value;
 	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_8K);
-	struct dma_buf_attachment *attach = dma_buf_attach_as(test, exp, row);
+	struct dma_buf_attachment *attach;
 
-	KUNIT_EXPECT_TRUE(test, mock_log_is(exp, row->attach,
-					    row->num_attach));
-	dma_buf_attach_check_calls(test, exp, attach);
-	KUNIT_EXPECT_EQ(test, !!attach->sgt,
-			row->attach[row->num_attach - 1] == MOCK_MAP_DMA_BUF);
-	if (attach->sgt)
-		KUNIT_EXPECT_EQ(test, attach->dir, DMA_BIDIRECTIONAL);
+	attach = mock_attach_as(test, exp, row->importer);
+	dma_buf_attach_check_call(test, exp, MOCK_ATTACH, attach);
+	KUNIT_EXPECT_TRUE(test, list_is_first(&attach->node,
+					      &exp->dmabuf->attachments));
+	KUNIT_EXPECT_FALSE(test, dma_resv_is_locked(exp->dmabuf->resv));
 
 	mock_log_reset(exp);
 	mock_detach(test, attach);
-	KUNIT_EXPECT_TRUE(test, mock_log_is(exp, row->detach,
-					    row->num_detach));
-	dma_buf_attach_check_calls(test, exp, attach);
+	dma_buf_attach_check_call(test, exp, MOCK_DETACH, attach);
 	KUNIT_EXPECT_TRUE(test, list_empty(&exp->dmabuf->attachments));
 	KUNIT_EXPECT_FALSE(test, dma_resv_is_locked(exp->dmabuf->resv));
 }
 
-/* One step of attaching that fails. */
+/* Passes when only an importer with the callback is revocable. */
+static void dma_buf_attach_revocable_row(struct kunit *test)
+{
+	const struct dma_buf_attach_row *row = test->param_value;
+	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_8K);
+	struct dma_buf_attachment *attach;
+
+	attach = mock_attach_as(test, exp, row->importer);
+	KUNIT_EXPECT_EQ(test, dma_buf_attach_revocable(attach), row->revocable);
+	KUNIT_EXPECT_EQ(test, dma_buf_attachment_is_dynamic(attach),
+			row->importer != MOCK_STATIC);
+}
+
+static int dma_buf_attach_op_revocable(struct dma_buf *dmabuf,
+				       struct dma_buf_attachment *attach)
+{
+	return dma_buf_attach_revocable(attach) ? 0 : -EOPNOTSUPP;
+}
+
+/* Passes when an exporter's attach can refuse importers that do not unmap in time. */
+static void dma_buf_attach_revocable_only(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter_alloc(test, MOCK_DYNAMIC, SZ_8K);
+	struct device *dev = mock_device(test, "importer");
+	static const struct dma_buf_attach_ops no_callback;
+	struct dma_buf_attachment *attach;
+
+	exp->ops.attach = dma_buf_attach_op_revocable;
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
+
+	attach = dma_buf_attach(exp->dmabuf, dev);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(attach), -EOPNOTSUPP);
+	attach = dma_buf_dynamic_attach(exp->dmabuf, dev, &no_callback, NULL);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(attach), -EOPNOTSUPP);
+	mock_attach_dynamic(test, exp);
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&exp->dmabuf->attachments), 1);
+}
+
 static const struct dma_buf_attach_fail_row {
 	const char *desc;
 	unsigned int kind;
-	bool dynamic;
-	enum mock_op step;
+	enum mock_importer_kind importer;
 	int fail;
-	int want;
-	unsigned int num;
-	enum mock_op log[5];
 } dma_buf_attach_fail_rows[] = {
-	{
-		.desc = "attach EBUSY",
-		.step = MOCK_ATTACH, .fail = -EBUSY, .want = -EBUSY,
-		.num = 1, .log = { MOCK_ATTACH },
-	}, {
-		.desc = "attach ENODEV, dynamic",
-		.kind = MOCK_DYNAMIC, .dynamic = true,
-		.step = MOCK_ATTACH, .fail = -ENODEV, .want = -ENODEV,
-		.num = 1, .log = { MOCK_ATTACH },
-	}, {
-		.desc = "pin ENOSPC",
-		.kind = MOCK_DYNAMIC,
-		.step = MOCK_PIN, .fail = -ENOSPC, .want = -ENOSPC,
-		.num = 3, .log = { MOCK_ATTACH, MOCK_PIN, MOCK_DETACH },
-	}, {
-		.desc = "map ENOMEM, static on dynamic",
-		.kind = MOCK_DYNAMIC,
-		.step = MOCK_MAP_DMA_BUF, .fail = -ENOMEM, .want = -ENOMEM,
-		.num = 5, .log = { MOCK_ATTACH, MOCK_PIN, MOCK_MAP_DMA_BUF,
-				   MOCK_UNPIN, MOCK_DETACH },
-	}, {
-		.desc = "map NULL, static on dynamic",
-		.kind = MOCK_DYNAMIC,
-		.step = MOCK_MAP_DMA_BUF, .fail = MOCK_NULL, .want = -ENOMEM,
-		.num = 5, .log = { MOCK_ATTACH, MOCK_PIN, MOCK_MAP_DMA_BUF,
-				   MOCK_UNPIN, MOCK_DETACH },
-	}, {
-		.desc = "map EIO, dynamic on static",
-		.dynamic = true,
-		.step = MOCK_MAP_DMA_BUF, .fail = -EIO, .want = -EIO,
-		.num = 3, .log = { MOCK_ATTACH, MOCK_MAP_DMA_BUF,
-				   MOCK_DETACH },
-	}, {
-		.desc = "map NULL, dynamic on static",
-		.dynamic = true,
-		.step = MOCK_MAP_DMA_BUF, .fail = MOCK_NULL, .want = -ENOMEM,
-		.num = 3, .log = { MOCK_ATTACH, MOCK_MAP_DMA_BUF,
-				   MOCK_DETACH },
-	},
+	{ "EBUSY, static", 0, MOCK_STATIC, -EBUSY },
+	{ "ENODEV, static on dynamic", MOCK_DYNAMIC, MOCK_STATIC, -ENODEV },
+	{ "ENOMEM, dynamic", MOCK_DYNAMIC, MOCK_FOLLOWS, -ENOMEM },
 };
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_attach_fail_row, dma_buf_attach_fail_rows, desc);
 
-/* Passes when the error passes through and what was done is undone. */
+/* Passes when the exporter's error is returned, and nothing is left to undo. */
 static void dma_buf_attach_fails(struct kunit *test)
 {
 	const struct dma_buf_attach_fail_row *row = test->param_value;
@@ -254,59 +193,37 @@ static void dma_buf_attach_fails(struct kunit *test)
 	struct mock_importer *imp = mock_importer(test);
 	struct dma_buf_attachment *attach;
 
-	exp->fail[row->step] = row->fail;
+	exp->fail[MOCK_ATTACH] = row->fail;
 	attach = dma_buf_dynamic_attach(exp->dmabuf, dev,
-					row->dynamic ? &imp->ops : NULL, imp);
+					row->importer == MOCK_STATIC ? NULL :
+								       &imp->ops,
+					imp);
 
-	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(attach), row->want);
-	KUNIT_EXPECT_TRUE(test, mock_log_is(exp, row->log, row->num));
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(attach), row->fail);
+	MOCK_EXPECT_LOG(test, exp, MOCK_ATTACH);
 	KUNIT_EXPECT_TRUE(test, list_empty(&exp->dmabuf->attachments));
 	KUNIT_EXPECT_FALSE(test, dma_resv_is_locked(exp->dmabuf->resv));
-	if (row->step != MOCK_ATTACH) {
-		KUNIT_EXPECT_FALSE(test, mock_call(exp, MOCK_DETACH)->locked);
-		KUNIT_EXPECT_FALSE(test, mock_call(exp, MOCK_DETACH)->listed);
-	}
 
 	/* The failure was the exporter's: the next attempt may succeed. */
-	exp->fail[row->step] = 0;
-	mock_attach(test, exp);
+	exp->fail[MOCK_ATTACH] = 0;
+	mock_attach_as(test, exp, row->importer);
 }
 
-/* Passes when an interrupted wait for the memory undoes the attachment. */
-static void dma_buf_attach_interrupted(struct kunit *test)
+/* Passes when attaching waits for no fence, in any mix, and no signal ends it. */
+static void dma_buf_attach_no_wait(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
-	struct device *dev = mock_device(test, "importer");
-	struct dma_buf_attachment *attach;
+	const struct dma_buf_attach_row *row = test->param_value;
+	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_8K);
 	struct dma_fence *fence;
 
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
 	mock_fence_signal_later(test, fence, 5000);
 
 	mock_interrupt();
-	attach = dma_buf_attach(exp->dmabuf, dev);
+	mock_detach(test, mock_attach_as(test, exp, row->importer));
 	mock_interrupt_end();
-
-	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(attach), -ERESTARTSYS);
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
-	MOCK_EXPECT_LOG(test, exp, MOCK_ATTACH, MOCK_PIN, MOCK_MAP_DMA_BUF,
-			MOCK_UNMAP_DMA_BUF, MOCK_UNPIN, MOCK_DETACH);
-	KUNIT_EXPECT_TRUE(test, list_empty(&exp->dmabuf->attachments));
-}
-
-/* Passes when attaching waits for a static importer's memory, but only so. */
-static void dma_buf_attach_waits(struct kunit *test)
-{
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
-	struct dma_fence *fence;
-
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
-	mock_fence_signal_later(test, fence, 100);
-
-	mock_attach_dynamic(test, exp);
-	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
-	mock_attach(test, exp);
-	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
+	MOCK_EXPECT_LOG(test, exp, MOCK_ATTACH, MOCK_DETACH);
 }
 
 /* Passes when mapping leaves alone what exporter and importer keep there. */
@@ -324,31 +241,27 @@ static void dma_buf_attach_priv(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, attach->importer_priv, (void *)test);
 }
 
-/* Passes when several devices are listed, static importers first. */
-static void dma_buf_attach_list_order(struct kunit *test)
+/* Passes when each device is linked once, until it is detached, static or not. */
+static void dma_buf_attach_list(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
 	struct dma_buf_attachment *made[6], *pos;
-	bool dynamic_seen = false;
-	unsigned int i, num = 0;
+	unsigned int i, seen[6] = {};
 
 	for (i = 0; i < ARRAY_SIZE(made); i++)
-		made[i] = i % 2 ? mock_attach(test, exp) :
-				  mock_attach_dynamic(test, exp);
+		made[i] = mock_attach_as(test, exp, i % 3);
+	mock_detach(test, made[3]);
+	mock_detach(test, made[1]);
 
 	dma_resv_lock(exp->dmabuf->resv, NULL);
-	list_for_each_entry(pos, &exp->dmabuf->attachments, node) {
-		if (dma_buf_attachment_is_dynamic(pos))
-			dynamic_seen = true;
-		else
-			KUNIT_EXPECT_FALSE(test, dynamic_seen);
-		num++;
-	}
+	list_for_each_entry(pos, &exp->dmabuf->attachments, node)
+		for (i = 0; i < ARRAY_SIZE(made); i++)
+			seen[i] += pos == made[i];
 	dma_resv_unlock(exp->dmabuf->resv);
 
-	KUNIT_EXPECT_EQ(test, num, ARRAY_SIZE(made));
-	mock_detach(test, made[2]);
-	mock_detach(test, made[1]);
+	for (i = 0; i < ARRAY_SIZE(made); i++)
+		KUNIT_EXPECT_EQ_MSG(test, seen[i], i != 3 && i != 1,
+				    "attachment %u", i);
 	KUNIT_EXPECT_EQ(test, list_count_nodes(&exp->dmabuf->attachments), 4);
 }
 
@@ -380,34 +293,105 @@ static void dma_buf_attach_no_reference(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, file_count(exp->dmabuf->file), 1);
 }
 
-/*
- * Passes when a static device can come and go while somebody else holds the
- * reservation lock of a static exporter: there is nothing to settle.
- */
-static void dma_buf_attach_static_no_lock(struct kunit *test)
-{
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct mock_holder *holder = mock_holder(test, exp->dmabuf->resv);
-	struct dma_buf_attachment *attach = mock_attach(test, exp);
+/* How long the list is watched for a change that must not come */
+#define DMA_BUF_ATTACH_WATCH_MS	50
 
-	mock_detach(test, attach);
-	KUNIT_EXPECT_TRUE(test, list_empty(&exp->dmabuf->attachments));
-	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
-	MOCK_EXPECT_LOG(test, exp, MOCK_ATTACH, MOCK_DETACH);
+/**
+ * struct dma_buf_attach_wait - an exporter at its list, and an importer
+ * @exp: the exporter
+ * @importer: kind of the importer
+ * @dev: its device
+ * @held: the exporter has the reservation lock
+ * @attached: there is something to detach
+ * @before: length of the list when the lock was taken
+ * @after: before the lock was released
+ * @listed: when the importer's call has returned
+ * @failed: attaching failed
+ */
+struct dma_buf_attach_wait {
+	struct mock_exporter *exp;
+	enum mock_importer_kind importer;
+	struct device *dev;
+	struct completion held;
+	struct dma_buf_attachment *attached;
+	size_t before;
+	size_t after;
+	size_t listed;
+	bool failed;
+};
+
+/* The exporter holds the lock for a while, and looks at the list before and after. */
+static void dma_buf_attach_wait_hold(struct dma_buf_attach_wait *wait)
+{
+	struct dma_buf *dmabuf = wait->exp->dmabuf;
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	wait->before = list_count_nodes(&dmabuf->attachments);
+	complete(&wait->held);
+	msleep(DMA_BUF_ATTACH_WATCH_MS);
+	wait->after = list_count_nodes(&dmabuf->attachments);
+	dma_resv_unlock(dmabuf->resv);
+}
+
+static void dma_buf_attach_wait_attach(void *data, unsigned int who)
+{
+	static const struct dma_buf_attach_ops no_callback;
+	struct dma_buf_attach_wait *wait = data;
+	struct dma_buf *dmabuf = wait->exp->dmabuf;
+
+	if (!who) {
+		dma_buf_attach_wait_hold(wait);
+		return;
+	}
+	wait_for_completion(&wait->held);
+	wait->attached = dma_buf_dynamic_attach(dmabuf, wait->dev,
+						wait->importer == MOCK_STATIC ?
+						NULL : &no_callback, NULL);
+	wait->failed = IS_ERR(wait->attached);
+	wait->listed = list_count_nodes(&dmabuf->attachments);
+}
+
+static void dma_buf_attach_wait_detach(void *data, unsigned int who)
+{
+	struct dma_buf_attach_wait *wait = data;
+	struct dma_buf *dmabuf = wait->exp->dmabuf;
+
+	if (!who) {
+		dma_buf_attach_wait_hold(wait);
+		return;
+	}
+	wait_for_completion(&wait->held);
+	dma_buf_detach(dmabuf, wait->attached);
+	wait->listed = list_count_nodes(&dmabuf->attachments);
 }
 
 /*
- * Passes when a dynamic device can come to a dynamic exporter while somebody
- * else holds the reservation lock: it has nothing mapped yet.
+ * Passes when the list stays as it is while an exporter holds the reservation
+ * lock, whichever the mix.
  */
-static void dma_buf_attach_dynamic_no_lock(struct kunit *test)
+static void dma_buf_attach_list_locked(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
-	struct mock_holder *holder = mock_holder(test, exp->dmabuf->resv);
+	const struct dma_buf_attach_row *row = test->param_value;
+	struct dma_buf_attach_wait *wait;
 
-	mock_attach_dynamic(test, exp);
-	KUNIT_EXPECT_FALSE(test, list_empty(&exp->dmabuf->attachments));
-	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
+	wait = kunit_kzalloc(test, sizeof(*wait), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, wait);
+	wait->exp = mock_exporter(test, row->kind, SZ_8K);
+	wait->importer = row->importer;
+	wait->dev = mock_device(test, "importer");
+
+	init_completion(&wait->held);
+	mock_together(test, 2, dma_buf_attach_wait_attach, wait);
+	KUNIT_ASSERT_FALSE(test, wait->failed);
+	KUNIT_EXPECT_EQ(test, wait->before, 0);
+	KUNIT_EXPECT_EQ(test, wait->after, 0);
+	KUNIT_EXPECT_EQ(test, wait->listed, 1);
+
+	reinit_completion(&wait->held);
+	mock_together(test, 2, dma_buf_attach_wait_detach, wait);
+	KUNIT_EXPECT_EQ(test, wait->before, 1);
+	KUNIT_EXPECT_EQ(test, wait->after, 1);
+	KUNIT_EXPECT_EQ(test, wait->listed, 0);
 }
 
 static struct kunit_case dma_buf_attach_cases[] = {
@@ -419,14 +403,16 @@ static struct kunit_case dma_buf_attach_cases[] = {
 	KUNIT_CASE_PARAM(dma_buf_attach_order, dma_buf_attach_row_gen_params),
 	KUNIT_CASE_PARAM(dma_buf_attach_fails,
 			 dma_buf_attach_fail_row_gen_params),
-	KUNIT_CASE(dma_buf_attach_interrupted),
-	KUNIT_CASE(dma_buf_attach_waits),
+	KUNIT_CASE_PARAM(dma_buf_attach_revocable_row,
+			 dma_buf_attach_row_gen_params),
+	KUNIT_CASE(dma_buf_attach_revocable_only),
+	KUNIT_CASE_PARAM(dma_buf_attach_no_wait, dma_buf_attach_row_gen_params),
 	KUNIT_CASE(dma_buf_attach_priv),
-	KUNIT_CASE(dma_buf_attach_list_order),
+	KUNIT_CASE(dma_buf_attach_list),
 	KUNIT_CASE(dma_buf_attach_twice),
 	KUNIT_CASE(dma_buf_attach_no_reference),
-	KUNIT_CASE(dma_buf_attach_static_no_lock),
-	KUNIT_CASE(dma_buf_attach_dynamic_no_lock),
+	KUNIT_CASE_PARAM(dma_buf_attach_list_locked,
+			 dma_buf_attach_row_gen_params),
 	{}
 };
 

@@ -43,6 +43,18 @@ static void dma_buf_locking_fd(struct dma_buf_locking *l)
 	KUNIT_EXPECT_GE(l->test, l->fd, 0);
 }
 
+static void dma_buf_locking_reserve_fd(struct dma_buf_locking *l)
+{
+	get_dma_buf(l->exp->dmabuf);
+	l->fd = get_unused_fd_flags(O_CLOEXEC);
+	KUNIT_ASSERT_GE(l->test, l->fd, 0);
+}
+
+static void dma_buf_locking_fd_install(struct dma_buf_locking *l)
+{
+	dma_buf_fd_install(l->exp->dmabuf, l->fd);
+}
+
 static void dma_buf_locking_close(struct dma_buf_locking *l)
 {
 	close_fd(l->fd);
@@ -153,9 +165,9 @@ static void dma_buf_locking_unmap_and_detach(struct dma_buf_locking *l)
 	dma_buf_locking_detach(l);
 }
 
-static void dma_buf_locking_move(struct dma_buf_locking *l)
+static void dma_buf_locking_invalidate(struct dma_buf_locking *l)
 {
-	dma_buf_move_notify(l->exp->dmabuf);
+	dma_buf_invalidate_mappings(l->exp->dmabuf);
 }
 
 static void dma_buf_locking_begin(struct dma_buf_locking *l)
@@ -278,13 +290,29 @@ static const struct dma_buf_locking_row dma_buf_locking_calls[] = {
 	DMA_BUF_LOCKING_ROW("dma_buf_vunmap", HELD, 0,
 			    dma_buf_locking_vmap_unlocked,
 			    dma_buf_locking_vunmap, NULL, 1, MOCK_VUNMAP),
-	DMA_BUF_LOCKING_ROW("dma_buf_move_notify", HELD, MOCK_DYNAMIC,
+	DMA_BUF_LOCKING_ROW("dma_buf_map_attachment, pinning", HELD, MOCK_DYNAMIC,
+			    dma_buf_locking_attach,
+			    dma_buf_locking_map,
+			    dma_buf_locking_unmap_and_detach, 2,
+			    MOCK_PIN, MOCK_MAP_DMA_BUF),
+	DMA_BUF_LOCKING_ROW("dma_buf_unmap_attachment, unpinning", HELD,
+			    MOCK_DYNAMIC,
+			    dma_buf_locking_attach_and_map,
+			    dma_buf_locking_unmap,
+			    dma_buf_locking_detach, 2,
+			    MOCK_UNMAP_DMA_BUF, MOCK_UNPIN),
+	DMA_BUF_LOCKING_ROW("dma_buf_invalidate_mappings", HELD, MOCK_DYNAMIC,
 			    dma_buf_locking_attach_dynamic,
-			    dma_buf_locking_move,
-			    dma_buf_locking_detach, 1, MOCK_MOVE_NOTIFY),
+			    dma_buf_locking_invalidate,
+			    dma_buf_locking_detach, 1,
+			    MOCK_INVALIDATE_MAPPINGS),
 	DMA_BUF_LOCKING_ROW("dma_buf_export", FREE, 0, NULL,
 			    dma_buf_locking_export, NULL, 0),
 	DMA_BUF_LOCKING_ROW("dma_buf_fd", FREE, 0, NULL, dma_buf_locking_fd,
+			    dma_buf_locking_close, 0),
+	DMA_BUF_LOCKING_ROW("dma_buf_fd_install", FREE, 0,
+			    dma_buf_locking_reserve_fd,
+			    dma_buf_locking_fd_install,
 			    dma_buf_locking_close, 0),
 	DMA_BUF_LOCKING_ROW("dma_buf_get", FREE, 0, dma_buf_locking_fd,
 			    dma_buf_locking_get, dma_buf_locking_get_undo, 0),
@@ -295,18 +323,14 @@ static const struct dma_buf_locking_row dma_buf_locking_calls[] = {
 	DMA_BUF_LOCKING_ROW("dma_buf_attach", FREE, 0, NULL,
 			    dma_buf_locking_attach,
 			    dma_buf_locking_detach, 1, MOCK_ATTACH),
-	DMA_BUF_LOCKING_ROW("dma_buf_attach, pinning", FREE, MOCK_DYNAMIC, NULL,
-			    dma_buf_locking_attach, dma_buf_locking_detach, 3,
-			    MOCK_ATTACH, MOCK_PIN, MOCK_MAP_DMA_BUF),
 	DMA_BUF_LOCKING_ROW("dma_buf_dynamic_attach", FREE, MOCK_DYNAMIC, NULL,
 			    dma_buf_locking_attach_dynamic,
 			    dma_buf_locking_detach, 1, MOCK_ATTACH),
 	DMA_BUF_LOCKING_ROW("dma_buf_detach", FREE, 0, dma_buf_locking_attach,
 			    dma_buf_locking_detach, NULL, 1, MOCK_DETACH),
-	DMA_BUF_LOCKING_ROW("dma_buf_detach, unpinning", FREE, MOCK_DYNAMIC,
-			    dma_buf_locking_attach,
-			    dma_buf_locking_detach, NULL, 3,
-			    MOCK_UNMAP_DMA_BUF, MOCK_UNPIN, MOCK_DETACH),
+	DMA_BUF_LOCKING_ROW("dma_buf_detach, dynamic", FREE, MOCK_DYNAMIC,
+			    dma_buf_locking_attach_dynamic,
+			    dma_buf_locking_detach, NULL, 1, MOCK_DETACH),
 	DMA_BUF_LOCKING_ROW("dma_buf_map_attachment_unlocked", FREE, 0,
 			    dma_buf_locking_attach,
 			    dma_buf_locking_map_unlocked,
@@ -352,7 +376,7 @@ static const struct dma_buf_locking_callback {
 	{ "unmap_dma_buf", MOCK_UNMAP_DMA_BUF, HELD },
 	{ "vmap", MOCK_VMAP, HELD },
 	{ "vunmap", MOCK_VUNMAP, HELD },
-	{ "move_notify", MOCK_MOVE_NOTIFY, HELD },
+	{ "invalidate_mappings", MOCK_INVALIDATE_MAPPINGS, HELD },
 	{ "attach", MOCK_ATTACH, FREE },
 	{ "detach", MOCK_DETACH, FREE },
 	{ "release", MOCK_RELEASE, FREE },
@@ -441,7 +465,7 @@ static void dma_buf_locking_life(struct dma_buf_locking *l)
 	dma_resv_lock(resv, NULL);
 	dma_buf_locking_pin(l);
 	dma_buf_locking_map(l);
-	dma_buf_locking_move(l);
+	dma_buf_locking_invalidate(l);
 	dma_buf_locking_unmap(l);
 	dma_buf_locking_unpin(l);
 	dma_resv_unlock(resv);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mapping: what the importer gets, what the exporter gets back, and the waits
+ * Mapping: pins, tables for importer and exporter, waits, and invalidation
  */
 
 #include <linux/sizes.h>
@@ -92,7 +92,6 @@ static void dma_buf_map_static(struct kunit *test)
 			row->dir);
 	KUNIT_EXPECT_TRUE(test, mock_call(exp, MOCK_MAP_DMA_BUF)->locked);
 	KUNIT_EXPECT_TRUE(test, mock_call(exp, MOCK_UNMAP_DMA_BUF)->locked);
-	KUNIT_EXPECT_NULL(test, attach->sgt);
 }
 
 /* Passes when an exporter may have addresses for devices, and no pages. */
@@ -110,64 +109,86 @@ static void dma_buf_map_no_pages(struct kunit *test)
 	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_BIDIRECTIONAL);
 }
 
-/* Passes when dynamic on dynamic pins around each map, or never. */
-static void dma_buf_map_dynamic(struct kunit *test)
+/* One mix of exporter and importer, and the calls that a mapping leads to */
+static const struct dma_buf_mix_row {
+	const char *desc;
+	unsigned int kind;
+	enum mock_importer_kind importer;
+	unsigned int num;
+	enum mock_op log[4];
+} dma_buf_mixes[] = {
+	{
+		"static on static", 0, MOCK_STATIC,
+		2, { MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF }
+	}, {
+		"dynamic on static", 0, MOCK_FOLLOWS,
+		2, { MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF }
+	}, {
+		"dynamic without callback on static", 0, MOCK_PINS,
+		2, { MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF }
+	}, {
+		"static on dynamic", MOCK_DYNAMIC, MOCK_STATIC,
+		4, { MOCK_PIN, MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF, MOCK_UNPIN }
+	}, {
+		"dynamic on dynamic", MOCK_DYNAMIC, MOCK_FOLLOWS,
+		2, { MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF }
+	}, {
+		"dynamic without callback on dynamic", MOCK_DYNAMIC, MOCK_PINS,
+		2, { MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF }
+	},
+};
+
+KUNIT_ARRAY_PARAM_DESC(dma_buf_mix, dma_buf_mixes, desc);
+
+/*
+ * Passes when each mapping is made and undone by the exporter, under the lock, and
+ * the buffer is pinned around it for a static importer of a buffer that can move,
+ * and for no other.
+ */
+static void dma_buf_map_mix(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
-	struct dma_buf_attachment *attach = mock_attach_dynamic(test, exp);
+	const struct dma_buf_mix_row *row = test->param_value;
+	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_16K);
+	struct dma_buf_attachment *attach;
+	struct sg_table *sgt;
+	unsigned int i, j;
+
+	attach = mock_attach_as(test, exp, row->importer);
+	for (i = 0; i < ARRAY_SIZE(dma_buf_dirs); i++) {
+		mock_log_reset(exp);
+		sgt = dma_buf_map_ok(test, attach, dma_buf_dirs[i].dir);
+		dma_buf_map_check_table(test, exp, sgt);
+		dma_buf_map_check_own(test, exp);
+		KUNIT_EXPECT_EQ(test, exp->calls, row->num / 2);
+		KUNIT_EXPECT_EQ(test, exp->pins, row->num == 4);
+		dma_buf_unmap_attachment_unlocked(attach, sgt,
+						  dma_buf_dirs[i].dir);
+		KUNIT_EXPECT_TRUE(test, mock_log_is(exp, row->log, row->num));
+		for (j = 0; j < exp->calls; j++) {
+			KUNIT_EXPECT_TRUE(test, exp->log[j].locked);
+			KUNIT_EXPECT_PTR_EQ(test, exp->log[j].arg,
+					    (const void *)attach);
+		}
+	}
+}
+
+/* Passes when the same happens for a caller that holds the lock. */
+static void dma_buf_map_mix_locked(struct kunit *test)
+{
+	const struct dma_buf_mix_row *row = test->param_value;
+	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_16K);
+	struct dma_buf_attachment *attach;
 	struct sg_table *sgt;
 
+	attach = mock_attach_as(test, exp, row->importer);
 	mock_log_reset(exp);
 	dma_resv_lock(exp->dmabuf->resv, NULL);
 	sgt = dma_buf_map_attachment(attach, DMA_TO_DEVICE);
 	KUNIT_EXPECT_NOT_ERR_OR_NULL(test, sgt);
-	if (!IS_ERR_OR_NULL(sgt)) {
-		dma_buf_map_check_table(test, exp, sgt);
+	if (!IS_ERR_OR_NULL(sgt))
 		dma_buf_unmap_attachment(attach, sgt, DMA_TO_DEVICE);
-	}
 	dma_resv_unlock(exp->dmabuf->resv);
-
-	if (IS_ENABLED(CONFIG_DMABUF_MOVE_NOTIFY))
-		MOCK_EXPECT_LOG(test, exp, MOCK_MAP_DMA_BUF,
-				MOCK_UNMAP_DMA_BUF);
-	else
-		MOCK_EXPECT_LOG(test, exp, MOCK_PIN, MOCK_MAP_DMA_BUF,
-				MOCK_UNMAP_DMA_BUF, MOCK_UNPIN);
-}
-
-static const struct dma_buf_mixed_row {
-	const char *desc;
-	unsigned int kind;
-	bool dynamic;
-} dma_buf_mixed_rows[] = {
-	{ "static on dynamic", MOCK_DYNAMIC, false },
-	{ "dynamic on static", 0, true },
-	{ "dynamic on cached", MOCK_CACHED, true },
-};
-
-KUNIT_ARRAY_PARAM_DESC(dma_buf_mixed, dma_buf_mixed_rows, desc);
-
-/* Passes when a mix is mapped once, at attach, and serves all directions. */
-static void dma_buf_map_mixed(struct kunit *test)
-{
-	const struct dma_buf_mixed_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_16K);
-	struct dma_buf_attachment *attach;
-	struct sg_table *sgt;
-	int i;
-
-	attach = row->dynamic ? mock_attach_dynamic(test, exp) :
-				mock_attach(test, exp);
-	mock_log_reset(exp);
-	for (i = 0; i < ARRAY_SIZE(dma_buf_dirs); i++) {
-		sgt = dma_buf_map_ok(test, attach, dma_buf_dirs[i].dir);
-		KUNIT_EXPECT_PTR_EQ(test, sgt, attach->sgt);
-		dma_buf_map_check_table(test, exp, sgt);
-		dma_buf_map_check_own(test, exp);
-		dma_buf_unmap_attachment_unlocked(attach, sgt,
-						  dma_buf_dirs[i].dir);
-	}
-	KUNIT_EXPECT_EQ(test, exp->calls, 0);
+	KUNIT_EXPECT_TRUE(test, mock_log_is(exp, row->log, row->num));
 }
 
 static const struct dma_buf_map_error_row {
@@ -188,7 +209,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_map_error, dma_buf_map_errors, desc);
 static void dma_buf_map_fails(struct kunit *test)
 {
 	const struct dma_buf_map_error_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, MOCK_CACHED, SZ_16K);
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 	struct sg_table *sgt;
 
@@ -196,7 +217,6 @@ static void dma_buf_map_fails(struct kunit *test)
 	mock_log_reset(exp);
 	sgt = dma_buf_map_attachment_unlocked(attach, DMA_TO_DEVICE);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(sgt), row->want);
-	KUNIT_EXPECT_NULL(test, attach->sgt);
 	KUNIT_EXPECT_FALSE(test, dma_resv_is_locked(exp->dmabuf->resv));
 	MOCK_EXPECT_LOG(test, exp, MOCK_MAP_DMA_BUF);
 
@@ -205,7 +225,7 @@ static void dma_buf_map_fails(struct kunit *test)
 	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_FROM_DEVICE);
 }
 
-/* Passes when a pin for the map is undone, or was never taken. */
+/* Passes when a failing map of a dynamic importer has no pin to undo. */
 static void dma_buf_map_fails_dynamic(struct kunit *test)
 {
 	const struct dma_buf_map_error_row *row = test->param_value;
@@ -217,154 +237,125 @@ static void dma_buf_map_fails_dynamic(struct kunit *test)
 	mock_log_reset(exp);
 	sgt = dma_buf_map_attachment_unlocked(attach, DMA_TO_DEVICE);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(sgt), row->want);
-	KUNIT_EXPECT_EQ(test, exp->pins, 0);
-
-	if (IS_ENABLED(CONFIG_DMABUF_MOVE_NOTIFY))
-		MOCK_EXPECT_LOG(test, exp, MOCK_MAP_DMA_BUF);
-	else
-		MOCK_EXPECT_LOG(test, exp, MOCK_PIN, MOCK_MAP_DMA_BUF,
-				MOCK_UNPIN);
+	MOCK_EXPECT_LOG(test, exp, MOCK_MAP_DMA_BUF);
 }
 
-/* Passes when a map that could not pin does not map. */
-static void dma_buf_map_pin_fails(struct kunit *test)
+/* One step of mapping for a static importer of a buffer that can move, failing */
+static const struct dma_buf_map_undo_row {
+	const char *desc;
+	enum mock_op step;
+	int fail;
+	int want;
+	unsigned int num;
+	enum mock_op log[3];
+} dma_buf_map_undos[] = {
+	{ "pin ENOSPC", MOCK_PIN, -ENOSPC, -ENOSPC, 1, { MOCK_PIN } },
+	{ "pin EINTR", MOCK_PIN, -EINTR, -EINTR, 1, { MOCK_PIN } },
+	{ "map EIO", MOCK_MAP_DMA_BUF, -EIO, -EIO,
+	  3, { MOCK_PIN, MOCK_MAP_DMA_BUF, MOCK_UNPIN } },
+	{ "map NULL", MOCK_MAP_DMA_BUF, MOCK_NULL, -ENOMEM,
+	  3, { MOCK_PIN, MOCK_MAP_DMA_BUF, MOCK_UNPIN } },
+};
+
+KUNIT_ARRAY_PARAM_DESC(dma_buf_map_undo, dma_buf_map_undos, desc);
+
+/* Passes when a map that fails is not pinned any more, and may be repeated. */
+static void dma_buf_map_fails_pinned(struct kunit *test)
 {
+	const struct dma_buf_map_undo_row *row = test->param_value;
 	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
-	struct dma_buf_attachment *attach = mock_attach_dynamic(test, exp);
+	struct dma_buf_attachment *attach = mock_attach(test, exp);
 	struct sg_table *sgt;
 
-	if (IS_ENABLED(CONFIG_DMABUF_MOVE_NOTIFY))
-		kunit_skip(test, "mapping does not pin");
-
-	exp->fail[MOCK_PIN] = -ENOSPC;
+	exp->fail[row->step] = row->fail;
 	mock_log_reset(exp);
 	sgt = dma_buf_map_attachment_unlocked(attach, DMA_TO_DEVICE);
-	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(sgt), -ENOSPC);
-	MOCK_EXPECT_LOG(test, exp, MOCK_PIN);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(sgt), row->want);
+	KUNIT_EXPECT_TRUE(test, mock_log_is(exp, row->log, row->num));
+	KUNIT_EXPECT_EQ(test, exp->pins, 0);
+	KUNIT_EXPECT_FALSE(test, dma_resv_is_locked(exp->dmabuf->resv));
+
+	exp->fail[row->step] = 0;
+	sgt = dma_buf_map_ok(test, attach, DMA_TO_DEVICE);
+	KUNIT_EXPECT_EQ(test, exp->pins, 1);
+	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_TO_DEVICE);
 }
 
-/* Passes when the first mapping is kept, and undone only by detach. */
-static void dma_buf_map_cached(struct kunit *test)
+/* Passes when a table that cannot be copied for debugging is unmapped and unpinned. */
+static void dma_buf_map_copy_fails(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_CACHED, SZ_16K);
-	struct dma_buf_attachment *attach = mock_attach(test, exp);
-	struct sg_table *one, *two;
+	const struct dma_buf_mix_row *row = test->param_value;
+	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_16K);
+	struct dma_buf_attachment *attach;
+	struct sg_table *sgt;
 
+	if (!IS_ENABLED(CONFIG_DMABUF_DEBUG))
+		kunit_skip(test, "importers get the exporter's own table");
+
+	attach = mock_attach_as(test, exp, row->importer);
+	/* A table of no entries is one that sg_alloc_table() does not make. */
+	exp->no_pages = true;
+	exp->no_segments = true;
 	mock_log_reset(exp);
-	one = dma_buf_map_ok(test, attach, DMA_TO_DEVICE);
-	two = dma_buf_map_ok(test, attach, DMA_TO_DEVICE);
-	KUNIT_EXPECT_PTR_EQ(test, one, two);
-	dma_buf_map_check_table(test, exp, one);
-	dma_buf_map_check_own(test, exp);
-	KUNIT_EXPECT_PTR_EQ(test, attach->sgt, one);
-	KUNIT_EXPECT_EQ(test, attach->dir, DMA_TO_DEVICE);
-
-	dma_buf_unmap_attachment_unlocked(attach, two, DMA_TO_DEVICE);
-	dma_buf_unmap_attachment_unlocked(attach, one, DMA_TO_DEVICE);
-	KUNIT_EXPECT_PTR_EQ(test, dma_buf_map_ok(test, attach, DMA_TO_DEVICE),
-			    one);
-	MOCK_EXPECT_LOG(test, exp, MOCK_MAP_DMA_BUF);
-
-	mock_detach(test, attach);
-	MOCK_EXPECT_LOG(test, exp, MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF,
-			MOCK_DETACH);
+	sgt = dma_buf_map_attachment_unlocked(attach, DMA_TO_DEVICE);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(sgt), -EINVAL);
+	KUNIT_EXPECT_TRUE(test, mock_log_is(exp, row->log, row->num));
 	KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_UNMAP_DMA_BUF)->dir,
 			DMA_TO_DEVICE);
 }
 
-/* Passes when a kept mapping of one direction refuses the others. */
-static void dma_buf_map_cached_direction(struct kunit *test)
-{
-	const struct dma_buf_dir_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, MOCK_CACHED, SZ_16K);
-	struct dma_buf_attachment *attach = mock_attach(test, exp);
-	struct sg_table *kept = dma_buf_map_ok(test, attach, row->dir);
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(dma_buf_dirs); i++) {
-		enum dma_data_direction dir = dma_buf_dirs[i].dir;
-		bool fits = row->dir == DMA_BIDIRECTIONAL || row->dir == dir;
-		struct sg_table *sgt;
-
-		sgt = dma_buf_map_attachment_unlocked(attach, dir);
-		KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(sgt), fits ? 0 : -EBUSY);
-		if (fits)
-			KUNIT_EXPECT_PTR_EQ(test, sgt, kept);
-
-		dma_resv_lock(exp->dmabuf->resv, NULL);
-		sgt = dma_buf_map_attachment(attach, dir);
-		dma_resv_unlock(exp->dmabuf->resv);
-		KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(sgt), fits ? 0 : -EBUSY);
-	}
-	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_MAP_DMA_BUF), 1);
-}
-
-static const struct dma_buf_kept_row {
-	const char *desc;
-	unsigned int kind;
-} dma_buf_kept_rows[] = {
-	{ "cached", MOCK_CACHED },
-	{ "mapped at attach", MOCK_DYNAMIC },
-};
-
-KUNIT_ARRAY_PARAM_DESC(dma_buf_kept, dma_buf_kept_rows, desc);
-
-/* Passes when a kept table is found while somebody else has the lock. */
-static void dma_buf_map_kept_no_lock(struct kunit *test)
-{
-	const struct dma_buf_kept_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_16K);
-	struct dma_buf_attachment *attach = mock_attach(test, exp);
-	struct sg_table *kept, *sgt;
-	struct mock_holder *holder;
-
-	kept = dma_buf_map_ok(test, attach, DMA_TO_DEVICE);
-	holder = mock_holder(test, exp->dmabuf->resv);
-	sgt = dma_buf_map_attachment_unlocked(attach, DMA_TO_DEVICE);
-	KUNIT_EXPECT_PTR_EQ(test, sgt, kept);
-	dma_buf_unmap_attachment_unlocked(attach, kept, DMA_TO_DEVICE);
-	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
-}
-
-/* Passes when mappings that are not kept are tables of their own. */
+/*
+ * Passes when an attachment has several mappings at a time, each a table of its own
+ * with its own direction and pin.
+ */
 static void dma_buf_map_several(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_16K);
-	struct dma_buf_attachment *attach = mock_attach(test, exp);
-	struct sg_table *sgt[4];
+	const struct dma_buf_mix_row *row = test->param_value;
+	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_16K);
+	bool pins = row->num == 4;
+	struct dma_buf_attachment *attach;
+	struct sg_table *sgt[6];
 	int i, j;
 
+	attach = mock_attach_as(test, exp, row->importer);
 	for (i = 0; i < ARRAY_SIZE(sgt); i++) {
-		sgt[i] = dma_buf_map_ok(test, attach, DMA_TO_DEVICE);
+		sgt[i] = dma_buf_map_ok(test, attach, dma_buf_dirs[i % 3].dir);
 		dma_buf_map_check_table(test, exp, sgt[i]);
+		KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_MAP_DMA_BUF)->dir,
+				dma_buf_dirs[i % 3].dir);
 		for (j = 0; j < i; j++)
 			KUNIT_EXPECT_PTR_NE(test, sgt[i], sgt[j]);
 	}
+	KUNIT_EXPECT_EQ(test, exp->pins, pins ? ARRAY_SIZE(sgt) : 0);
 
 	/* First in, first out: each must find its own way back. */
 	for (i = 0; i < ARRAY_SIZE(sgt); i++)
 		dma_buf_unmap_attachment_unlocked(attach, sgt[i],
-						  DMA_TO_DEVICE);
-	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_MAP_DMA_BUF), 4);
-	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_UNMAP_DMA_BUF), 4);
+						  dma_buf_dirs[i % 3].dir);
+	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_MAP_DMA_BUF),
+			ARRAY_SIZE(sgt));
+	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_UNMAP_DMA_BUF),
+			ARRAY_SIZE(sgt));
 }
 
-/* Passes when each device has its own kept table. */
+/* Passes when each device has its own table, static or dynamic. */
 static void dma_buf_map_two_devices(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_CACHED, SZ_16K);
+	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
 	struct dma_buf_attachment *one = mock_attach(test, exp);
-	struct dma_buf_attachment *two;
-	struct device *dev = mock_device(test, "other");
+	struct dma_buf_attachment *two = mock_attach_dynamic(test, exp);
+	struct sg_table *first, *second;
 
-	two = dma_buf_attach(exp->dmabuf, dev);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, two);
-	KUNIT_EXPECT_PTR_NE(test, dma_buf_map_ok(test, one, DMA_TO_DEVICE),
-			    dma_buf_map_ok(test, two, DMA_FROM_DEVICE));
-	dma_buf_detach(exp->dmabuf, two);
-	KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_UNMAP_DMA_BUF)->dir,
-			DMA_FROM_DEVICE);
-	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_UNMAP_DMA_BUF), 1);
+	first = dma_buf_map_ok(test, one, DMA_TO_DEVICE);
+	second = dma_buf_map_ok(test, two, DMA_FROM_DEVICE);
+	KUNIT_EXPECT_PTR_NE(test, first, second);
+	KUNIT_EXPECT_EQ(test, exp->pins, 1);
+
+	dma_buf_unmap_attachment_unlocked(one, first, DMA_TO_DEVICE);
+	KUNIT_EXPECT_EQ(test, exp->pins, 0);
+	dma_buf_unmap_attachment_unlocked(two, second, DMA_FROM_DEVICE);
+	KUNIT_EXPECT_PTR_EQ(test, mock_call(exp, MOCK_UNMAP_DMA_BUF)->arg,
+			    (const void *)two);
 }
 
 /* Passes when offsets and segments merged by an IOMMU come through. */
@@ -467,12 +458,11 @@ static void dma_buf_map_dynamic_no_wait(struct kunit *test)
 	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_TO_DEVICE);
 }
 
-/* Passes when an interrupted wait gives the exporter its table back. */
+/* Passes when an interrupted wait gives the exporter its table back, and its pin. */
 static void dma_buf_map_interrupted(struct kunit *test)
 {
-	const struct dma_buf_kept_row *row = test->param_value;
-	unsigned int kind = row->kind & MOCK_CACHED;
-	struct mock_exporter *exp = mock_exporter(test, kind, SZ_16K);
+	const struct dma_buf_nowait_row *row = test->param_value;
+	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 	struct dma_fence *fence;
 	struct sg_table *sgt;
@@ -487,8 +477,12 @@ static void dma_buf_map_interrupted(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(sgt), -ERESTARTSYS);
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
-	KUNIT_EXPECT_NULL(test, attach->sgt);
-	MOCK_EXPECT_LOG(test, exp, MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF);
+	if (row->kind & MOCK_DYNAMIC)
+		MOCK_EXPECT_LOG(test, exp, MOCK_PIN, MOCK_MAP_DMA_BUF,
+				MOCK_UNMAP_DMA_BUF, MOCK_UNPIN);
+	else
+		MOCK_EXPECT_LOG(test, exp, MOCK_MAP_DMA_BUF,
+				MOCK_UNMAP_DMA_BUF);
 	KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_UNMAP_DMA_BUF)->dir,
 			DMA_FROM_DEVICE);
 }
@@ -508,20 +502,28 @@ static void dma_buf_map_signal_no_wait(struct kunit *test)
 	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_TO_DEVICE);
 }
 
-static const int dma_buf_move_rows[] = { 0, 1, 64 };
+static const int dma_buf_importer_nums[] = { 0, 1, 64 };
 
-static void dma_buf_move_desc(const int *num, char *desc)
+static void dma_buf_importer_num_desc(const int *num, char *desc)
 {
 	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%d importers", *num);
 }
 
-KUNIT_ARRAY_PARAM(dma_buf_move, dma_buf_move_rows, dma_buf_move_desc);
+KUNIT_ARRAY_PARAM(dma_buf_importer_num, dma_buf_importer_nums,
+		  dma_buf_importer_num_desc);
+
+static void dma_buf_map_invalidate_all(struct mock_exporter *exp)
+{
+	dma_resv_lock(exp->dmabuf->resv, NULL);
+	dma_buf_invalidate_mappings(exp->dmabuf);
+	dma_resv_unlock(exp->dmabuf->resv);
+}
 
 /*
- * Passes when every dynamic importer is told of a move, once, under the lock, the
- * last to attach first, and no static one, attached before or after.
+ * Passes when every importer with the callback is called once, under the lock, and
+ * no importer without it, attached before, after or in between.
  */
-static void dma_buf_map_move_notify(struct kunit *test)
+static void dma_buf_map_invalidate(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
 	const int *num = test->param_value;
@@ -529,63 +531,125 @@ static void dma_buf_map_move_notify(struct kunit *test)
 	int i;
 
 	mock_attach(test, exp);
-	for (i = 0; i < *num; i++)
+	for (i = 0; i < *num; i++) {
 		attach[i] = mock_attach_dynamic(test, exp);
+		if (i % 8 == 0)
+			mock_attach_as(test, exp, MOCK_PINS);
+	}
 	mock_attach(test, exp);
 
 	mock_log_reset(exp);
-	dma_resv_lock(exp->dmabuf->resv, NULL);
-	dma_buf_move_notify(exp->dmabuf);
-	dma_resv_unlock(exp->dmabuf->resv);
+	dma_buf_map_invalidate_all(exp);
 
 	KUNIT_EXPECT_EQ(test, exp->calls, *num);
 	for (i = 0; i < *num; i++) {
 		struct mock_importer *imp = attach[i]->importer_priv;
 
-		KUNIT_EXPECT_EQ(test, exp->log[i].op, MOCK_MOVE_NOTIFY);
-		KUNIT_EXPECT_PTR_EQ(test, exp->log[i].arg,
-				    (void *)attach[*num - 1 - i]);
+		KUNIT_EXPECT_EQ(test, exp->log[i].op, MOCK_INVALIDATE_MAPPINGS);
 		KUNIT_EXPECT_TRUE(test, exp->log[i].locked);
-		KUNIT_EXPECT_EQ(test, imp->notified, 1);
+		KUNIT_EXPECT_EQ_MSG(test, imp->notified, 1, "importer %d", i);
 	}
 }
 
-/* Passes when nobody is told who is not attached (any more). */
-static void dma_buf_map_move_notify_nobody(struct kunit *test)
+/* Passes when a detached importer is not called. */
+static void dma_buf_map_invalidate_detached(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
 
 	mock_detach(test, mock_attach_dynamic(test, exp));
 	mock_log_reset(exp);
-	dma_resv_lock(exp->dmabuf->resv, NULL);
-	dma_buf_move_notify(exp->dmabuf);
-	dma_resv_unlock(exp->dmabuf->resv);
+	dma_buf_map_invalidate_all(exp);
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
+}
+
+/* Passes when an importer that has pinned the buffer is called as well. */
+static void dma_buf_map_invalidate_pinned(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
+	struct dma_buf_attachment *attach = mock_attach_dynamic(test, exp);
+
+	mock_log_reset(exp);
+	dma_resv_lock(exp->dmabuf->resv, NULL);
+	KUNIT_EXPECT_EQ(test, dma_buf_pin(attach), 0);
+	dma_buf_invalidate_mappings(exp->dmabuf);
+	dma_buf_unpin(attach);
+	dma_resv_unlock(exp->dmabuf->resv);
+	MOCK_EXPECT_LOG(test, exp, MOCK_PIN, MOCK_INVALIDATE_MAPPINGS,
+			MOCK_UNPIN);
+}
+
+/**
+ * struct dma_buf_map_remapper - an importer that maps anew in its callback
+ * @imp: its callbacks
+ * @sgt: its mapping
+ */
+struct dma_buf_map_remapper {
+	struct mock_importer imp;
+	struct sg_table *sgt;
+};
+
+static void dma_buf_map_remap(struct dma_buf_attachment *attach)
+{
+	struct dma_buf_map_remapper *own = attach->importer_priv;
+
+	dma_buf_unmap_attachment(attach, own->sgt, DMA_TO_DEVICE);
+	own->sgt = dma_buf_map_attachment(attach, DMA_TO_DEVICE);
+}
+
+/* Passes when an importer may unmap in its callback, and map anew. */
+static void dma_buf_map_invalidate_remap(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
+	struct dma_buf_map_remapper *own;
+	struct dma_buf_attachment *attach;
+	struct device *dev = mock_device(test, "importer");
+
+	own = kunit_kzalloc(test, sizeof(*own), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, own);
+	own->imp.ops.invalidate_mappings = dma_buf_map_remap;
+	attach = dma_buf_dynamic_attach(exp->dmabuf, dev, &own->imp.ops, own);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach);
+	mock_attach_dynamic(test, exp);
+	own->sgt = dma_buf_map_ok(test, attach, DMA_TO_DEVICE);
+
+	mock_log_reset(exp);
+	dma_buf_map_invalidate_all(exp);
+	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_UNMAP_DMA_BUF), 1);
+	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_MAP_DMA_BUF), 1);
+	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_INVALIDATE_MAPPINGS), 1);
+
+	KUNIT_EXPECT_NOT_ERR_OR_NULL(test, own->sgt);
+	if (!IS_ERR_OR_NULL(own->sgt)) {
+		dma_buf_map_check_table(test, exp, own->sgt);
+		dma_buf_unmap_attachment_unlocked(attach, own->sgt, DMA_TO_DEVICE);
+	}
+	dma_buf_detach(exp->dmabuf, attach);
 }
 
 static struct kunit_case dma_buf_map_cases[] = {
 	KUNIT_CASE_PARAM(dma_buf_map_static, dma_buf_dir_gen_params),
 	KUNIT_CASE(dma_buf_map_no_pages),
-	KUNIT_CASE(dma_buf_map_dynamic),
-	KUNIT_CASE_PARAM(dma_buf_map_mixed, dma_buf_mixed_gen_params),
+	KUNIT_CASE_PARAM(dma_buf_map_mix, dma_buf_mix_gen_params),
+	KUNIT_CASE_PARAM(dma_buf_map_mix_locked, dma_buf_mix_gen_params),
 	KUNIT_CASE_PARAM(dma_buf_map_fails, dma_buf_map_error_gen_params),
 	KUNIT_CASE_PARAM(dma_buf_map_fails_dynamic,
 			 dma_buf_map_error_gen_params),
-	KUNIT_CASE(dma_buf_map_pin_fails),
-	KUNIT_CASE(dma_buf_map_cached),
-	KUNIT_CASE_PARAM(dma_buf_map_cached_direction, dma_buf_dir_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_map_kept_no_lock, dma_buf_kept_gen_params),
-	KUNIT_CASE(dma_buf_map_several),
+	KUNIT_CASE_PARAM(dma_buf_map_fails_pinned, dma_buf_map_undo_gen_params),
+	KUNIT_CASE_PARAM(dma_buf_map_copy_fails, dma_buf_mix_gen_params),
+	KUNIT_CASE_PARAM(dma_buf_map_several, dma_buf_mix_gen_params),
 	KUNIT_CASE(dma_buf_map_two_devices),
 	KUNIT_CASE(dma_buf_map_segments),
 	KUNIT_CASE_PARAM(dma_buf_map_waits, dma_buf_map_wait_gen_params),
 	KUNIT_CASE(dma_buf_map_waits_for_map),
 	KUNIT_CASE_PARAM(dma_buf_map_dynamic_no_wait,
 			 dma_buf_nowait_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_map_interrupted, dma_buf_kept_gen_params),
+	KUNIT_CASE_PARAM(dma_buf_map_interrupted, dma_buf_nowait_gen_params),
 	KUNIT_CASE(dma_buf_map_signal_no_wait),
-	KUNIT_CASE_PARAM(dma_buf_map_move_notify, dma_buf_move_gen_params),
-	KUNIT_CASE(dma_buf_map_move_notify_nobody),
+	KUNIT_CASE_PARAM(dma_buf_map_invalidate,
+			 dma_buf_importer_num_gen_params),
+	KUNIT_CASE(dma_buf_map_invalidate_detached),
+	KUNIT_CASE(dma_buf_map_invalidate_pinned),
+	KUNIT_CASE(dma_buf_map_invalidate_remap),
 	{}
 };
 

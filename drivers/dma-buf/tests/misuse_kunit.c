@@ -97,10 +97,6 @@ static void dma_buf_misuse_no_unpin(struct mock_exporter *exp)
 	exp->ops.unpin = NULL;
 }
 
-static void dma_buf_misuse_nothing(struct mock_exporter *exp)
-{
-}
-
 static const struct dma_buf_misuse_export_row {
 	const char *desc;
 	unsigned int kind;
@@ -113,12 +109,6 @@ static const struct dma_buf_misuse_export_row {
 	{ "no release", 0, dma_buf_misuse_no_release },
 	{ "pin, no unpin", MOCK_DYNAMIC, dma_buf_misuse_no_unpin },
 	{ "unpin, no pin", MOCK_DYNAMIC, dma_buf_misuse_no_pin },
-	{ "cached, pin and unpin", MOCK_DYNAMIC | MOCK_CACHED,
-	  dma_buf_misuse_nothing },
-	{ "cached and pin", MOCK_DYNAMIC | MOCK_CACHED,
-	  dma_buf_misuse_no_unpin },
-	{ "cached and unpin", MOCK_DYNAMIC | MOCK_CACHED,
-	  dma_buf_misuse_no_pin },
 };
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_misuse_export, dma_buf_misuse_exports, desc);
@@ -150,7 +140,6 @@ static void dma_buf_misuse_put(struct kunit *test)
 /* Passes when incomplete requests to attach never reach the exporter. */
 static void dma_buf_misuse_attach(struct kunit *test)
 {
-	static const struct dma_buf_attach_ops no_notify;
 	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
 	struct device *dev = mock_device(test, "importer");
 	struct dma_buf_attachment *attach;
@@ -160,10 +149,6 @@ static void dma_buf_misuse_attach(struct kunit *test)
 	EXPECT_WARNINGS(test, 1);
 
 	attach = dma_buf_attach(exp->dmabuf, NULL);
-	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(attach), -EINVAL);
-	EXPECT_WARNINGS(test, 1);
-
-	attach = dma_buf_dynamic_attach(exp->dmabuf, dev, &no_notify, NULL);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(attach), -EINVAL);
 	EXPECT_WARNINGS(test, 1);
 
@@ -210,7 +195,30 @@ static void dma_buf_misuse_pin(struct kunit *test)
 	dma_resv_unlock(exp->dmabuf->resv);
 
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
-	KUNIT_EXPECT_EQ(test, exp->pins, 1);
+	KUNIT_EXPECT_EQ(test, exp->pins, 0);
+}
+
+/*
+ * Passes when the core complains, once, of an exporter that accepts a device and
+ * then has no place for the buffer that suits it.
+ */
+static void dma_buf_misuse_pin_busy(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
+	struct dma_buf_attachment *attach = mock_attach(test, exp);
+	static bool warned;
+	struct sg_table *sgt;
+	int i;
+
+	exp->fail[MOCK_PIN] = -EBUSY;
+	mock_log_reset(exp);
+	for (i = 0; i < 2; i++) {
+		sgt = dma_buf_map_attachment_unlocked(attach, DMA_TO_DEVICE);
+		KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(sgt), -EBUSY);
+		EXPECT_WARNINGS(test, !warned);
+		warned = true;
+	}
+	MOCK_EXPECT_LOG(test, exp, MOCK_PIN, MOCK_PIN);
 }
 
 /* Passes when nothing is mapped for nobody, and no table is no table. */
@@ -487,10 +495,11 @@ static void dma_buf_misuse_unlocked_unpin(struct dma_buf_attachment *attach,
 	dma_buf_unpin(attach);
 }
 
-static void dma_buf_misuse_unlocked_move(struct dma_buf_attachment *attach,
-					 struct iosys_map *map)
+static void
+dma_buf_misuse_unlocked_invalidate(struct dma_buf_attachment *attach,
+				   struct iosys_map *map)
 {
-	dma_buf_move_notify(attach->dmabuf);
+	dma_buf_invalidate_mappings(attach->dmabuf);
 }
 
 static const struct dma_buf_misuse_lock_row {
@@ -503,7 +512,7 @@ static const struct dma_buf_misuse_lock_row {
 	{ "vunmap", dma_buf_misuse_unlocked_vunmap },
 	{ "pin", dma_buf_misuse_unlocked_pin },
 	{ "unpin", dma_buf_misuse_unlocked_unpin },
-	{ "move_notify", dma_buf_misuse_unlocked_move },
+	{ "invalidate_mappings", dma_buf_misuse_unlocked_invalidate },
 };
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_misuse_lock, dma_buf_misuse_locks, desc);
@@ -532,6 +541,7 @@ static struct kunit_case dma_buf_misuse_cases[] = {
 	KUNIT_CASE(dma_buf_misuse_attach),
 	KUNIT_CASE(dma_buf_misuse_detach),
 	KUNIT_CASE(dma_buf_misuse_pin),
+	KUNIT_CASE(dma_buf_misuse_pin_busy),
 	KUNIT_CASE(dma_buf_misuse_map),
 	KUNIT_CASE(dma_buf_misuse_cpu_access),
 	KUNIT_CASE(dma_buf_misuse_kmap),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pinning, by importers that could follow a move but must not now
+ * Pinning, by dynamic importers
  */
 
 #include <linux/sizes.h>
@@ -89,11 +89,36 @@ static void dma_buf_pin_without_op(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
 }
 
+/*
+ * Passes when an importer without callback keeps its mappings valid by one pin of
+ * its own: no mapping pins again.
+ */
+static void dma_buf_pin_then_map(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
+	struct dma_buf_attachment *attach = mock_attach_as(test, exp, MOCK_PINS);
+	struct sg_table *sgt;
+
+	mock_log_reset(exp);
+	dma_resv_lock(exp->dmabuf->resv, NULL);
+	KUNIT_EXPECT_EQ(test, dma_buf_pin(attach), 0);
+	sgt = dma_buf_map_attachment(attach, DMA_TO_DEVICE);
+	KUNIT_EXPECT_NOT_ERR_OR_NULL(test, sgt);
+	if (!IS_ERR_OR_NULL(sgt))
+		dma_buf_unmap_attachment(attach, sgt, DMA_TO_DEVICE);
+	dma_buf_unpin(attach);
+	dma_resv_unlock(exp->dmabuf->resv);
+
+	MOCK_EXPECT_LOG(test, exp, MOCK_PIN, MOCK_MAP_DMA_BUF,
+			MOCK_UNMAP_DMA_BUF, MOCK_UNPIN);
+}
+
 static struct kunit_case dma_buf_pin_cases[] = {
 	KUNIT_CASE(dma_buf_pin_calls),
 	KUNIT_CASE(dma_buf_pin_nested),
 	KUNIT_CASE_PARAM(dma_buf_pin_fails, dma_buf_pin_error_gen_params),
 	KUNIT_CASE(dma_buf_pin_without_op),
+	KUNIT_CASE(dma_buf_pin_then_map),
 	{}
 };
 
