@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What people can read about a buffer: bufinfo, fdinfo and the name
+ * What can be read about a buffer: bufinfo, fdinfo and the name
  */
 
+#include <linux/completion.h>
 #include <linux/dcache.h>
+#include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/lockdep.h>
+#include <linux/jiffies.h>
+#include <linux/rcupdate.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
+#include <linux/workqueue.h>
 #include <uapi/linux/dma-buf.h>
 
 #include "mock.h"
@@ -59,12 +64,37 @@ static char *dma_buf_bufinfo_row(struct kunit *test, struct mock_exporter *exp,
 	char *row = kunit_kzalloc(test, SZ_1K, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, row);
-	snprintf(row, SZ_1K, "%08zu\t%08x\t%08x\t%08ld\tmock\t%08lu\t%s\n",
+	snprintf(row, SZ_1K, "%08zu\t%08x\t%08x\t%08ld\tmock\t%08llu\t%s\n",
 		 exp->dmabuf->size, file->f_flags,
 		 (__force unsigned int)file->f_mode, file_count(file),
 		 file_inode(file)->i_ino, name);
 
 	return row;
+}
+
+/* The line of an unsignalled fence, as it has to be. */
+static char *dma_buf_bufinfo_fence_line(struct kunit *test, const char *usage,
+					struct dma_fence *fence,
+					const char *names)
+{
+	char *line = kunit_kzalloc(test, SZ_128, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, line);
+	snprintf(line, SZ_128, "\t%s fence:%llu:%llu %s unsignalled\n", usage,
+		 fence->context, fence->seqno, names);
+	return line;
+}
+
+/* The same once it has signalled: then its names may be gone, and are left out. */
+static char *dma_buf_bufinfo_done_line(struct kunit *test, const char *usage,
+				       struct dma_fence *fence)
+{
+	char *line = kunit_kzalloc(test, SZ_128, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, line);
+	snprintf(line, SZ_128, "\t%s fence:%llu:%llu   signalled\n", usage,
+		 fence->context, fence->seqno);
+	return line;
 }
 
 static void dma_buf_bufinfo_expect(struct kunit *test, const char *text,
@@ -122,13 +152,14 @@ static void dma_buf_bufinfo_block(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	static const char names[] = "mock-timeline mock-driver";
+	struct dma_fence *done, *write, *read;
 	struct dma_buf_attachment *attach;
-	struct dma_fence *done;
 	char *text, *want;
 
 	done = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
-	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
+	write = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	read = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
 	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_BOOKKEEP);
 	dma_fence_signal(done);
 	attach = mock_attach(test, exp);
@@ -136,9 +167,9 @@ static void dma_buf_bufinfo_block(struct kunit *test)
 
 	want = dma_buf_bufinfo_lines(test, (const char *[]) {
 		dma_buf_bufinfo_row(test, exp, "my buffer"),
-		"\tkernel fence:mock-driver mock-timeline seq 1 signalled\n",
-		"\twrite fence:mock-driver mock-timeline seq 1 unsignalled\n",
-		"\tread fence:mock-driver mock-timeline seq 1 unsignalled\n",
+		dma_buf_bufinfo_done_line(test, "kernel", done),
+		dma_buf_bufinfo_fence_line(test, "write", write, names),
+		dma_buf_bufinfo_fence_line(test, "read", read, names),
 		"\tAttached Devices:\n",
 		"\t", dev_name(attach->dev), "\n",
 		"Total 1 devices attached\n\n",
@@ -172,13 +203,10 @@ static void dma_buf_bufinfo_nobody(struct kunit *test)
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, SZ_8K);
 	char tail[64], *text;
 
-	if (IS_ENABLED(CONFIG_DMABUF_SYSFS_STATS))
-		kunit_skip(test, "the statistics want a name");
-
 	exp->info.exp_name = NULL;
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
 	text = dma_buf_bufinfo_text(test, file, SZ_4K);
-	snprintf(tail, sizeof(tail), "\t(null)\t%08lu\t<none>\n",
+	snprintf(tail, sizeof(tail), "\t(null)\t%08llu\t<none>\n",
 		 file_inode(exp->dmabuf->file)->i_ino);
 	dma_buf_bufinfo_expect(test, text, tail);
 }
@@ -443,21 +471,23 @@ static void dma_buf_bufinfo_lock_held(struct kunit *test)
 	struct mock_exporter *after = mock_exporter(test, 0, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 	struct mock_holder *holder;
+	static const char names[] = "mock-timeline mock-driver";
+	struct dma_fence *read, *write, *kernel;
 	char *text, *want;
 
-	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
+	read = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
 	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_BOOKKEEP);
-	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
+	write = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	kernel = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
 	holder = mock_holder(test, exp->dmabuf->resv);
 	text = dma_buf_bufinfo_text(test, file, SZ_4K);
 	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
 
 	want = dma_buf_bufinfo_lines(test, (const char *[]) {
 		dma_buf_bufinfo_row(test, exp, "<none>"),
-		"\tread fence:mock-driver mock-timeline seq 1 unsignalled\n",
-		"\twrite fence:mock-driver mock-timeline seq 1 unsignalled\n",
-		"\tkernel fence:mock-driver mock-timeline seq 1 unsignalled\n",
+		dma_buf_bufinfo_fence_line(test, "read", read, names),
+		dma_buf_bufinfo_fence_line(test, "write", write, names),
+		dma_buf_bufinfo_fence_line(test, "kernel", kernel, names),
 		"\tAttached Devices:\n",
 		"\t", dev_name(attach->dev), "\n",
 		"Total 1 devices attached\n\n",
@@ -472,65 +502,139 @@ static void dma_buf_bufinfo_lock_held(struct kunit *test)
 							       "<none>")));
 }
 
-/* A fence that makes room for others while it is being told of */
-struct dma_buf_bufinfo_fence {
+/* How long a name may take, in microseconds: it is asked for under RCU. */
+#define DMA_BUF_BUFINFO_NAME_US	USEC_PER_SEC
+
+/**
+ * struct dma_buf_bufinfo_change - fences that change while they are described
+ * @base: a fence whose name takes its time
+ * @lock: of @base
+ * @exp: the exporter of the buffer that has it
+ * @file: an open bufinfo
+ * @text: what was read from it
+ * @len: length of @text
+ * @locked: the reservation lock is held
+ * @read: all of bufinfo was read
+ * @asked: how often a name of @base was asked for
+ * @moved: the list of fences has moved
+ * @failed: it could not
+ */
+struct dma_buf_bufinfo_change {
 	struct dma_fence base;
 	spinlock_t lock; /* base's */
-	struct dma_resv *resv;
+	struct mock_exporter *exp;
+	struct file *file;
+	char *text;
+	size_t len;
+	struct completion locked;
+	struct completion read;
 	int asked;
+	bool moved;
+	bool failed;
 };
 
-static const char *dma_buf_bufinfo_fence_name(struct dma_fence *fence)
+/* Called under RCU, so it must not sleep: another thread moves the list. */
+static const char *dma_buf_bufinfo_change_name(struct dma_fence *fence)
 {
-	struct dma_buf_bufinfo_fence *own =
-		container_of(fence, struct dma_buf_bufinfo_fence, base);
+	struct dma_buf_bufinfo_change *change =
+		container_of(fence, struct dma_buf_bufinfo_change, base);
+	unsigned int us;
 
-	/* The list of fences moves to a larger place. */
-	if (!own->asked++ && dma_resv_reserve_fences(own->resv, 64))
-		return "no memory";
+	WRITE_ONCE(change->asked, change->asked + 1);
+	for (us = 0; us < DMA_BUF_BUFINFO_NAME_US && !READ_ONCE(change->moved); us++)
+		udelay(1);
 	return "restless";
 }
 
-static const struct dma_fence_ops dma_buf_bufinfo_fence_ops = {
-	.get_driver_name = dma_buf_bufinfo_fence_name,
-	.get_timeline_name = dma_buf_bufinfo_fence_name,
+static const struct dma_fence_ops dma_buf_bufinfo_change_ops = {
+	.get_driver_name = dma_buf_bufinfo_change_name,
+	.get_timeline_name = dma_buf_bufinfo_change_name,
 };
 
-/* Passes when fences that change in the middle of a block are told of once. */
+static void dma_buf_bufinfo_change_read(struct dma_buf_bufinfo_change *change)
+{
+	loff_t pos = 0;
+	ssize_t ret;
+
+	do {
+		ret = mock_bufinfo_read(change->file, change->text + change->len,
+					SZ_4K, &pos);
+		if (ret < 0)
+			change->failed = true;
+		else
+			change->len += ret;
+	} while (ret > 0 && change->len < DMA_BUF_BUFINFO_MAX - SZ_4K - 1);
+}
+
+/* Hold the lock, and move the list once the fence is being described. */
+static void dma_buf_bufinfo_change_move(struct dma_buf_bufinfo_change *change)
+{
+	struct dma_resv *resv = change->exp->dmabuf->resv;
+	unsigned long end = jiffies + 5 * HZ;
+
+	dma_resv_lock(resv, NULL);
+	complete(&change->locked);
+	while (!READ_ONCE(change->asked) && time_before(jiffies, end))
+		cond_resched();
+	if (dma_resv_reserve_fences(resv, 64))
+		change->failed = true;
+	WRITE_ONCE(change->moved, true);
+	wait_for_completion(&change->read);
+	dma_resv_unlock(resv);
+}
+
+static void dma_buf_bufinfo_change_run(void *data, unsigned int who)
+{
+	struct dma_buf_bufinfo_change *change = data;
+
+	if (who) {
+		dma_buf_bufinfo_change_move(change);
+		return;
+	}
+	wait_for_completion(&change->locked);
+	dma_buf_bufinfo_change_read(change);
+	complete(&change->read);
+}
+
+/* Passes when fences that move in the middle of a block are described once. */
 static void dma_buf_bufinfo_fences_change(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
+	char *want, *text = mock_kvzalloc(test, DMA_BUF_BUFINFO_MAX);
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct dma_buf_bufinfo_fence *fence;
-	char *text, *want;
+	struct dma_buf_bufinfo_change *change;
+	struct dma_fence *kernel;
 
-	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
-	fence = kzalloc(sizeof(*fence), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, fence);
-	spin_lock_init(&fence->lock);
-	fence->resv = exp->dmabuf->resv;
-	dma_fence_init(&fence->base, &dma_buf_bufinfo_fence_ops, &fence->lock,
+	kernel = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
+	change = kzalloc(sizeof(*change), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, change);
+	spin_lock_init(&change->lock);
+	dma_fence_init(&change->base, &dma_buf_bufinfo_change_ops, &change->lock,
 		       dma_fence_context_alloc(1), 7);
-	mock_fence_add(test, exp->dmabuf, &fence->base, DMA_RESV_USAGE_WRITE);
+	mock_fence_add(test, exp->dmabuf, &change->base, DMA_RESV_USAGE_WRITE);
+	change->exp = exp;
+	change->file = file;
+	change->text = text;
+	init_completion(&change->locked);
+	init_completion(&change->read);
 
-	/* Nobody else reads with the lock held: lockdep is not to learn this. */
-	dma_resv_lock(exp->dmabuf->resv, NULL);
-	lockdep_off();
-	text = dma_buf_bufinfo_text(test, file, SZ_4K);
-	lockdep_on();
-	dma_resv_unlock(exp->dmabuf->resv);
-
-	KUNIT_EXPECT_GT(test, fence->asked, 2);
-	dma_fence_signal(&fence->base);
-	dma_fence_put(&fence->base);
+	mock_together(test, 2, dma_buf_bufinfo_change_run, change);
+	KUNIT_EXPECT_FALSE(test, change->failed);
+	KUNIT_EXPECT_GT(test, change->asked, 2);
 	want = dma_buf_bufinfo_lines(test, (const char *[]) {
 		dma_buf_bufinfo_row(test, exp, "<none>"),
-		"\tkernel fence:mock-driver mock-timeline seq 1 unsignalled\n",
-		"\twrite fence:restless restless seq 7 unsignalled\n",
+		dma_buf_bufinfo_fence_line(test, "kernel", kernel,
+					   "mock-timeline mock-driver"),
+		dma_buf_bufinfo_fence_line(test, "write", &change->base,
+					   "restless restless"),
 		"\tAttached Devices:\n",
 		NULL
 	});
 	dma_buf_bufinfo_expect(test, text, want);
+
+	/* Without its own release it is freed with kfree_rcu(), as its first member. */
+	dma_fence_signal(&change->base);
+	dma_fence_put(&change->base);
 }
 
 /*
@@ -714,6 +818,102 @@ static void dma_buf_bufinfo_name_no_lock(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
 }
 
+/* Names that differ in every byte, so that no mixture is one of them */
+static char dma_buf_bufinfo_flip[2][DMA_BUF_NAME_LEN] = {
+	"abcdefghijklmnopqrstuvwxyzabcde",
+	"BCDEFGHIJKLMNOPQRSTUVWXYZABCDEF",
+};
+
+#define DMA_BUF_BUFINFO_FLIPS	2000
+
+/**
+ * struct dma_buf_bufinfo_reader - a reader of names, as a BPF program is
+ * @work: runs on a worker thread
+ * @dmabuf: whose name
+ * @stop: enough
+ * @reads: names read
+ * @wrong: those that were neither of the two
+ */
+struct dma_buf_bufinfo_reader {
+	struct work_struct work;
+	struct dma_buf *dmabuf;
+	bool stop;
+	unsigned int reads;
+	unsigned int wrong;
+};
+
+static bool dma_buf_bufinfo_name_valid(const char *name)
+{
+	return !strcmp(name, dma_buf_bufinfo_flip[0]) ||
+	       !strcmp(name, dma_buf_bufinfo_flip[1]);
+}
+
+/* Look at a name when it is found and again some time later, under RCU only. */
+static void dma_buf_bufinfo_reader_work(struct work_struct *work)
+{
+	struct dma_buf_bufinfo_reader *reader =
+		container_of(work, struct dma_buf_bufinfo_reader, work);
+	const char *name;
+
+	while (!READ_ONCE(reader->stop)) {
+		rcu_read_lock();
+		name = READ_ONCE(reader->dmabuf->name);
+		if (!dma_buf_bufinfo_name_valid(name))
+			reader->wrong++;
+		udelay(100);
+		if (!dma_buf_bufinfo_name_valid(name))
+			reader->wrong++;
+		rcu_read_unlock();
+		WRITE_ONCE(reader->reads, reader->reads + 1);
+		cond_resched();
+	}
+}
+
+static void dma_buf_bufinfo_reader_end(void *data)
+{
+	struct dma_buf_bufinfo_reader *reader = data;
+
+	WRITE_ONCE(reader->stop, true);
+	flush_work(&reader->work);
+}
+
+/* Passes when a name stays whole for a reader under RCU, however often it changes. */
+static void dma_buf_bufinfo_name_rcu(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct dma_buf_bufinfo_reader *reader;
+	struct file *file = exp->dmabuf->file;
+	void __user *arg[2];
+	unsigned int i;
+	int ret = 0;
+
+	reader = kunit_kzalloc(test, sizeof(*reader), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, reader);
+	KUNIT_EXPECT_NULL(test, exp->dmabuf->name);
+	for (i = 0; i < ARRAY_SIZE(arg); i++) {
+		arg[i] = mock_user(test, PAGE_SIZE);
+		KUNIT_ASSERT_EQ(test, copy_to_user(arg[i], dma_buf_bufinfo_flip[i],
+						   DMA_BUF_NAME_LEN), 0UL);
+	}
+	dma_buf_bufinfo_set_name(test, exp, dma_buf_bufinfo_flip[0]);
+	KUNIT_EXPECT_STREQ(test, exp->dmabuf->name, dma_buf_bufinfo_flip[0]);
+
+	reader->dmabuf = exp->dmabuf;
+	INIT_WORK(&reader->work, dma_buf_bufinfo_reader_work);
+	queue_work(system_dfl_wq, &reader->work);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
+							   dma_buf_bufinfo_reader_end,
+							   reader));
+	for (i = 0; i < DMA_BUF_BUFINFO_FLIPS || READ_ONCE(reader->reads) < 100; i++) {
+		ret |= mock_ioctl_raw(file, DMA_BUF_SET_NAME_B,
+				      (unsigned long)arg[i % 2]);
+		cond_resched();
+	}
+	kunit_release_action(test, dma_buf_bufinfo_reader_end, reader);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_EQ(test, reader->wrong, 0);
+}
+
 static struct kunit_case dma_buf_bufinfo_cases[] = {
 	KUNIT_CASE(dma_buf_bufinfo_frame),
 	KUNIT_CASE(dma_buf_bufinfo_block),
@@ -734,6 +934,7 @@ static struct kunit_case dma_buf_bufinfo_cases[] = {
 	KUNIT_CASE_PARAM(dma_buf_bufinfo_name, dma_buf_name_gen_params),
 	KUNIT_CASE(dma_buf_bufinfo_rename),
 	KUNIT_CASE(dma_buf_bufinfo_name_no_lock),
+	KUNIT_CASE(dma_buf_bufinfo_name_rcu),
 	{}
 };
 
