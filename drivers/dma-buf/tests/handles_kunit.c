@@ -47,6 +47,29 @@ static void dma_buf_handles_round_trip(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->releases, 0);
 }
 
+/* Passes when a reserved descriptor leads to the buffer and has its reference. */
+static void dma_buf_handles_install(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+	struct dma_buf *dmabuf;
+
+	KUNIT_ASSERT_GE(test, fd, 0);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(dma_buf_get(fd)), -EBADF);
+	get_dma_buf(exp->dmabuf);
+	dma_buf_fd_install(exp->dmabuf, fd);
+	KUNIT_EXPECT_EQ(test, file_count(exp->dmabuf->file), 2);
+	KUNIT_EXPECT_TRUE(test, mock_fd_cloexec(fd));
+
+	dmabuf = dma_buf_get(fd);
+	KUNIT_EXPECT_PTR_EQ(test, dmabuf, exp->dmabuf);
+	if (!IS_ERR(dmabuf))
+		dma_buf_put(dmabuf);
+	KUNIT_EXPECT_EQ(test, close_fd(fd), 0);
+	KUNIT_EXPECT_EQ(test, file_count(exp->dmabuf->file), 1);
+	KUNIT_EXPECT_EQ(test, exp->releases, 0);
+}
+
 /* Passes when the flags given are the descriptor's flags. */
 static void dma_buf_handles_cloexec_flag(struct kunit *test)
 {
@@ -203,6 +226,7 @@ static void dma_buf_handles_module(struct kunit *test)
 
 static struct kunit_case dma_buf_handles_cases[] = {
 	KUNIT_CASE(dma_buf_handles_round_trip),
+	KUNIT_CASE(dma_buf_handles_install),
 	KUNIT_CASE(dma_buf_handles_cloexec_flag),
 	KUNIT_CASE(dma_buf_handles_no_file),
 	KUNIT_CASE(dma_buf_handles_emfile),

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Walking all buffers with dma_buf_iter_begin() and dma_buf_iter_next()
+ *
+ * There may be buffers besides the case's own; those are walked past.
+ */
+
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/file.h>
+#include <linux/jiffies.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "mock.h"
+
+/* A walk that meets this many buffers does not end. */
+#define DMA_BUF_ITER_MAX	100000
+
+/* Is it the buffer of this exporter, released or not? */
+static bool dma_buf_iter_is(struct dma_buf *dmabuf, struct mock_exporter *exp)
+{
+	return dmabuf->priv == exp;
+}
+
+/* Walk to the end, from here, and count how often each buffer is met. */
+static void dma_buf_iter_walk(struct kunit *test, struct dma_buf *dmabuf,
+			      struct mock_exporter **exp, unsigned int num,
+			      unsigned int *met)
+{
+	unsigned int i, all = 0;
+
+	for (; dmabuf; dmabuf = dma_buf_iter_next(dmabuf)) {
+		for (i = 0; i < num; i++)
+			if (dma_buf_iter_is(dmabuf, exp[i]))
+				met[i]++;
+		if (++all > DMA_BUF_ITER_MAX) {
+			dma_buf_put(dmabuf);
+			break;
+		}
+	}
+	KUNIT_EXPECT_LE(test, all, DMA_BUF_ITER_MAX);
+}
+
+static void dma_buf_iter_expect(struct kunit *test, const unsigned int *met,
+				unsigned int num, unsigned int want)
+{
+	unsigned int i;
+
+	for (i = 0; i < num; i++)
+		KUNIT_EXPECT_EQ_MSG(test, met[i], want, "buffer %u", i);
+}
+
+/* Walk until this exporter's buffer is met, and return it with its reference. */
+static struct dma_buf *dma_buf_iter_find(struct kunit *test,
+					 struct mock_exporter *exp)
+{
+	struct dma_buf *dmabuf = dma_buf_iter_begin();
+
+	while (dmabuf && !dma_buf_iter_is(dmabuf, exp))
+		dmabuf = dma_buf_iter_next(dmabuf);
+	KUNIT_ASSERT_NOT_NULL(test, dmabuf);
+
+	return dmabuf;
+}
+
+/* Export on each CPU in turn, since each has a list of its own. */
+static void dma_buf_iter_export(struct kunit *test, struct mock_exporter **exp,
+				unsigned int num)
+{
+	unsigned int i, cpu = cpumask_first(cpu_online_mask);
+	cpumask_var_t allowed;
+
+	KUNIT_ASSERT_TRUE(test, alloc_cpumask_var(&allowed, GFP_KERNEL));
+	cpumask_copy(allowed, current->cpus_ptr);
+	for (i = 0; i < num; i++) {
+		exp[i] = mock_exporter_alloc(test, 0, SZ_4K);
+		set_cpus_allowed_ptr(current, cpumask_of(cpu));
+		mock_export(exp[i]);
+		cpu = cpumask_next_wrap(cpu, cpu_online_mask);
+	}
+	set_cpus_allowed_ptr(current, allowed);
+	free_cpumask_var(allowed);
+
+	for (i = 0; i < num; i++)
+		KUNIT_ASSERT_TRUE(test, exp[i]->exported);
+}
+
+/* Passes when a walk meets every buffer once, and leaves no reference. */
+static void dma_buf_iter_all(struct kunit *test)
+{
+	struct mock_exporter *exp[20];
+	unsigned int i, met[20] = {};
+
+	dma_buf_iter_export(test, exp, ARRAY_SIZE(exp));
+	dma_buf_iter_walk(test, dma_buf_iter_begin(), exp, ARRAY_SIZE(exp), met);
+	dma_buf_iter_expect(test, met, ARRAY_SIZE(exp), 1);
+	for (i = 0; i < ARRAY_SIZE(exp); i++)
+		KUNIT_EXPECT_EQ(test, file_count(exp[i]->dmabuf->file), 1);
+}
+
+/* Passes when a walk meets as many buffers as bufinfo lists. */
+static void dma_buf_iter_as_bufinfo(struct kunit *test)
+{
+	struct file *file = mock_bufinfo_open(test);
+	struct mock_exporter *exp[3];
+	unsigned int round, num, total;
+	struct dma_buf *dmabuf;
+	char *text;
+
+	for (round = 0; round < 2; round++) {
+		if (round)
+			dma_buf_iter_export(test, exp, ARRAY_SIZE(exp));
+		num = 0;
+		for (dmabuf = dma_buf_iter_begin(); dmabuf;
+		     dmabuf = dma_buf_iter_next(dmabuf))
+			num++;
+		text = mock_bufinfo_text(test, file, SZ_1M, SZ_4K);
+		text = strstr(text, "\n\nTotal ");
+		KUNIT_ASSERT_NOT_NULL(test, text);
+		KUNIT_ASSERT_EQ(test, sscanf(text + strlen("\n\n"),
+					     "Total %u objects", &total), 1);
+		KUNIT_EXPECT_EQ(test, num, total);
+	}
+}
+
+/* Passes when each buffer comes with one reference, and the one before loses its. */
+static void dma_buf_iter_reference(struct kunit *test)
+{
+	struct mock_exporter *exp[2];
+	struct dma_buf *dmabuf, *next;
+
+	dma_buf_iter_export(test, exp, ARRAY_SIZE(exp));
+	dmabuf = dma_buf_iter_find(test, exp[0]);
+	KUNIT_EXPECT_EQ(test, file_count(exp[0]->dmabuf->file), 2);
+	next = dma_buf_iter_next(dmabuf);
+	KUNIT_EXPECT_EQ(test, file_count(exp[0]->dmabuf->file), 1);
+	if (next)
+		dma_buf_put(next);
+
+	/* Left in the middle, where the caller drops the reference. */
+	dmabuf = dma_buf_iter_find(test, exp[1]);
+	KUNIT_EXPECT_EQ(test, file_count(exp[1]->dmabuf->file), 2);
+	dma_buf_put(dmabuf);
+	KUNIT_EXPECT_EQ(test, file_count(exp[1]->dmabuf->file), 1);
+}
+
+/*
+ * Passes when a buffer whose last reference has been dropped is not met, although
+ * its release is still to come.
+ */
+static void dma_buf_iter_dying(struct kunit *test)
+{
+	struct mock_exporter *exp[6];
+	unsigned int i, met[6] = {};
+
+	dma_buf_iter_export(test, exp, ARRAY_SIZE(exp));
+	/* A kernel thread's last reference is left to a worker. */
+	preempt_disable();
+	for (i = 0; i < ARRAY_SIZE(exp); i += 2) {
+		exp[i]->held = false;
+		fput(exp[i]->dmabuf->file);
+	}
+	preempt_enable();
+	dma_buf_iter_walk(test, dma_buf_iter_begin(), exp, ARRAY_SIZE(exp), met);
+
+	for (i = 0; i < ARRAY_SIZE(exp); i++)
+		KUNIT_EXPECT_EQ_MSG(test, met[i], i % 2, "buffer %u", i);
+}
+
+/*
+ * Passes when a walk goes on from a buffer whose last reference is the walker's, at
+ * each place in the walk: it dies in the call, and no other buffer is missed.
+ */
+static void dma_buf_iter_last_reference(struct kunit *test)
+{
+	struct mock_exporter *exp[8];
+	unsigned int i, at, met[8] = {}, ours = 0;
+	struct dma_buf *dmabuf;
+
+	dma_buf_iter_export(test, exp, ARRAY_SIZE(exp));
+	for (dmabuf = dma_buf_iter_begin(); dmabuf;
+	     dmabuf = dma_buf_iter_next(dmabuf)) {
+		at = ARRAY_SIZE(exp);
+		for (i = 0; i < ARRAY_SIZE(exp); i++)
+			if (dma_buf_iter_is(dmabuf, exp[i]))
+				at = i;
+		if (at == ARRAY_SIZE(exp))
+			continue;
+		met[at]++;
+		ours++;
+		exp[at]->held = false;
+		fput(dmabuf->file);
+		KUNIT_EXPECT_EQ(test, file_count(dmabuf->file), 1);
+	}
+	KUNIT_EXPECT_EQ(test, ours, ARRAY_SIZE(exp));
+	dma_buf_iter_expect(test, met, ARRAY_SIZE(exp), 1);
+	for (i = 0; i < ARRAY_SIZE(exp); i++)
+		KUNIT_EXPECT_TRUE(test, mock_wait_released(exp[i]));
+}
+
+/* Passes when the walker holds nothing between two buffers but a reference. */
+static void dma_buf_iter_holds_nothing(struct kunit *test)
+{
+	struct mock_exporter *exp[4], *more[4];
+	unsigned int met[4] = {}, met_more[4] = {}, nested[4] = {};
+	struct dma_buf *dmabuf;
+
+	dma_buf_iter_export(test, exp, ARRAY_SIZE(exp));
+	dmabuf = dma_buf_iter_find(test, exp[2]);
+	KUNIT_EXPECT_FALSE(test, in_atomic());
+
+	/* Sleep, export and release, walk again. */
+	msleep(20);
+	dma_buf_iter_export(test, more, ARRAY_SIZE(more));
+	mock_put(more[0]);
+	dma_buf_iter_walk(test, dma_buf_iter_begin(), exp, ARRAY_SIZE(exp),
+			  nested);
+	dma_buf_iter_expect(test, nested, ARRAY_SIZE(nested), 1);
+	dma_buf_iter_walk(test, dma_buf_iter_begin(), more, ARRAY_SIZE(more),
+			  met_more);
+	KUNIT_EXPECT_EQ(test, met_more[0], 0);
+	dma_buf_iter_expect(test, met_more + 1, ARRAY_SIZE(more) - 1, 1);
+
+	dma_buf_iter_walk(test, dmabuf, exp, ARRAY_SIZE(exp), met);
+	KUNIT_EXPECT_EQ(test, met[2], 1);
+}
+
+/*
+ * Passes when buffers that are exported and released at each step neither hide a
+ * lasting one nor show it twice, and the walk ends.
+ */
+static void dma_buf_iter_changes(struct kunit *test)
+{
+	struct mock_exporter *stays[16], *leaves[16];
+	unsigned int i, met[16] = {}, step = 0;
+	struct dma_buf *dmabuf;
+
+	for (i = 0; i < ARRAY_SIZE(stays); i++) {
+		dma_buf_iter_export(test, &stays[i], 1);
+		dma_buf_iter_export(test, &leaves[i], 1);
+	}
+	for (dmabuf = dma_buf_iter_begin(); dmabuf;
+	     dmabuf = dma_buf_iter_next(dmabuf)) {
+		for (i = 0; i < ARRAY_SIZE(stays); i++)
+			if (dma_buf_iter_is(dmabuf, stays[i]))
+				met[i]++;
+		if (step < ARRAY_SIZE(leaves)) {
+			leaves[step]->held = false;
+			dma_buf_put(leaves[step]->dmabuf);
+		}
+		step++;
+		KUNIT_ASSERT_LT(test, step, DMA_BUF_ITER_MAX);
+		mock_exporter(test, 0, SZ_4K);
+	}
+	dma_buf_iter_expect(test, met, ARRAY_SIZE(stays), 1);
+}
+
+/* How long exporters and walkers meet */
+#define DMA_BUF_ITER_RACE_MS	200
+
+/**
+ * struct dma_buf_iter_race - a walker, and drivers that export and release
+ * @info: what those export
+ * @stays: buffers that last
+ * @walks: how often the walker came to the end
+ * @passing: how often it met a buffer of the others
+ * @alive: buffers of the others that are not released yet
+ * @wrong: walks that did not meet each lasting buffer once, and failed exports
+ * @over: the walker has done enough
+ */
+struct dma_buf_iter_race {
+	struct dma_buf_export_info info;
+	struct mock_exporter *stays[8];
+	unsigned int walks;
+	unsigned int passing;
+	atomic_t alive;
+	atomic_t wrong;
+	bool over;
+};
+
+static void dma_buf_iter_race_release(struct dma_buf *dmabuf)
+{
+	struct dma_buf_iter_race *race = dmabuf->priv;
+
+	atomic_dec(&race->alive);
+}
+
+static void dma_buf_iter_race_walk(struct dma_buf_iter_race *race)
+{
+	unsigned int i, met[ARRAY_SIZE(race->stays)] = {};
+	struct dma_buf *dmabuf;
+
+	for (dmabuf = dma_buf_iter_begin(); dmabuf;
+	     dmabuf = dma_buf_iter_next(dmabuf)) {
+		race->passing += dmabuf->priv == race;
+		for (i = 0; i < ARRAY_SIZE(race->stays); i++)
+			met[i] += dma_buf_iter_is(dmabuf, race->stays[i]);
+		cond_resched();
+	}
+	for (i = 0; i < ARRAY_SIZE(race->stays); i++)
+		if (met[i] != 1)
+			atomic_inc(&race->wrong);
+	race->walks++;
+}
+
+static void dma_buf_iter_race_run(void *data, unsigned int who)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(DMA_BUF_ITER_RACE_MS);
+	struct dma_buf_iter_race *race = data;
+	struct dma_buf *dmabuf;
+
+	if (!who) {
+		do {
+			dma_buf_iter_race_walk(race);
+			cond_resched();
+		} while (time_before(jiffies, end) ||
+			 (!race->passing && time_before(jiffies, end + 10 * HZ)));
+		WRITE_ONCE(race->over, true);
+		return;
+	}
+	while (!READ_ONCE(race->over)) {
+		dmabuf = dma_buf_export(&race->info);
+		if (IS_ERR(dmabuf)) {
+			atomic_inc(&race->wrong);
+			continue;
+		}
+		atomic_inc(&race->alive);
+		__fput_sync(dmabuf->file);
+		cond_resched();
+	}
+}
+
+/* Passes when every walk beside exports and releases meets each lasting buffer once. */
+static void dma_buf_iter_race(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter_alloc(test, MOCK_BARE, SZ_4K);
+	struct dma_buf_iter_race *race;
+	int tries = 500;
+
+	race = kunit_kzalloc(test, sizeof(*race), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, race);
+	dma_buf_iter_export(test, race->stays, ARRAY_SIZE(race->stays));
+	exp->ops.release = dma_buf_iter_race_release;
+	race->info = exp->info;
+	race->info.priv = race;
+
+	mock_together(test, 3, dma_buf_iter_race_run, race);
+	/* The walker's references may have been the last: those are left to a worker. */
+	while (atomic_read(&race->alive) && --tries)
+		msleep(10);
+	KUNIT_EXPECT_EQ(test, atomic_read(&race->alive), 0);
+	kunit_info(test, "%u walks, %u passing buffers\n", race->walks,
+		   race->passing);
+	KUNIT_EXPECT_EQ(test, atomic_read(&race->wrong), 0);
+	KUNIT_EXPECT_GT(test, race->passing, 0);
+}
+
+static struct kunit_case dma_buf_iter_cases[] = {
+	KUNIT_CASE(dma_buf_iter_all),
+	KUNIT_CASE(dma_buf_iter_as_bufinfo),
+	KUNIT_CASE(dma_buf_iter_reference),
+	KUNIT_CASE(dma_buf_iter_dying),
+	KUNIT_CASE(dma_buf_iter_last_reference),
+	KUNIT_CASE(dma_buf_iter_holds_nothing),
+	KUNIT_CASE(dma_buf_iter_changes),
+	KUNIT_CASE(dma_buf_iter_race),
+	{}
+};
+
+static struct kunit_suite dma_buf_iter_suite = {
+	.name = "dma_buf_iter",
+	.test_cases = dma_buf_iter_cases,
+};
+
+kunit_test_suite(dma_buf_iter_suite);
