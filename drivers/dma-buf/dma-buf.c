@@ -2,8 +2,8 @@
 /*
  * dma-buf: one buffer, many devices
  *
- * A buffer's life, from top to bottom: exported, handed round, attached to
- * devices, pinned and mapped for them, accessed by the CPU, polled, released.
+ * A buffer's life, from top to bottom: exported, shared, attached to devices,
+ * pinned and mapped for them, accessed by the CPU, polled, released.
  */
 
 #include <linux/atomic.h>
@@ -46,8 +46,8 @@ static const struct file_operations dma_buf_file_ops;
  *
  * 2. User space passes the descriptor to the importers. Each one turns it back
  *    into a &struct dma_buf with dma_buf_get() and announces its device with
- *    dma_buf_attach() or dma_buf_dynamic_attach(). A static exporter may still
- *    choose the place of the memory.
+ *    dma_buf_attach() or dma_buf_dynamic_attach(). Until the first mapping the
+ *    exporter is free to choose the placement of the backing storage.
  *
  * 3. For each piece of work, or once for all, the importer calls
  *    dma_buf_map_attachment(), programs its device with the DMA addresses, and
@@ -429,7 +429,7 @@ dma_buf_attachment_create(struct dma_buf *dmabuf, struct device *dev,
 {
 	struct dma_buf_attachment *attach;
 
-	attach = kmalloc(sizeof(*attach), GFP_KERNEL);
+	attach = kmalloc_obj(*attach);
 	if (!attach)
 		return NULL;
 

@@ -606,7 +606,7 @@ static void dma_buf_bufinfo_fences_change(struct kunit *test)
 	struct dma_fence *kernel;
 
 	kernel = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
-	change = kzalloc(sizeof(*change), GFP_KERNEL);
+	change = kzalloc_obj(*change);
 	KUNIT_ASSERT_NOT_NULL(test, change);
 	spin_lock_init(&change->lock);
 	dma_fence_init(&change->base, &dma_buf_bufinfo_change_ops, &change->lock,
@@ -848,21 +848,22 @@ static bool dma_buf_bufinfo_name_valid(const char *name)
 	       !strcmp(name, dma_buf_bufinfo_flip[1]);
 }
 
-/* Look at a name when it is found and again some time later, under RCU only. */
+/* Look at a name when it is found, and again for some time, under RCU only. */
 static void dma_buf_bufinfo_reader_work(struct work_struct *work)
 {
 	struct dma_buf_bufinfo_reader *reader =
 		container_of(work, struct dma_buf_bufinfo_reader, work);
 	const char *name;
+	int i;
 
 	while (!READ_ONCE(reader->stop)) {
 		rcu_read_lock();
 		name = READ_ONCE(reader->dmabuf->name);
-		if (!dma_buf_bufinfo_name_valid(name))
-			reader->wrong++;
-		udelay(100);
-		if (!dma_buf_bufinfo_name_valid(name))
-			reader->wrong++;
+		for (i = 0; i < 20; i++) {
+			if (!dma_buf_bufinfo_name_valid(name))
+				reader->wrong++;
+			udelay(5);
+		}
 		rcu_read_unlock();
 		WRITE_ONCE(reader->reads, reader->reads + 1);
 		cond_resched();

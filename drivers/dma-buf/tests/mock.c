@@ -222,7 +222,7 @@ static struct sg_table *mock_op_map_dma_buf(struct dma_buf_attachment *attach,
 	if (fail)
 		return fail == MOCK_NULL ? NULL : ERR_PTR(fail);
 
-	table = kzalloc(sizeof(*table), GFP_KERNEL);
+	table = kzalloc_obj(*table);
 	if (!table)
 		return ERR_PTR(-ENOMEM);
 
