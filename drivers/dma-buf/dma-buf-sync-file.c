@@ -72,7 +72,7 @@ static struct dma_fence *dma_buf_sync_file_fence(struct dma_resv *resv,
 	}
 
 	array = dma_fence_array_create(count, fences, dma_fence_context_alloc(1),
-				       1, false);
+				       1);
 	if (array)
 		return &array->base;
 
