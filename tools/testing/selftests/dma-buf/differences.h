@@ -14,6 +14,8 @@ enum difference {
 	POLL_WAKES_PER_FENCE,
 	POLL_PINS_FILE,
 	POLL_ALLOCATES,
+	REQUEST_COMPLETES_EARLY,
+	NAMES_ARE_RAW,
 	NO_TRACEPOINTS,
 };
 
@@ -34,8 +36,18 @@ static const struct {
 	[POLL_ALLOCATES] = {
 		.name = "poll allocates",
 		.stock = "waiting in poll needs no memory of the core",
-		.ours = "the first to wait for a buffer in poll needs memory",
+		.ours = "waiting for more fences than before in poll needs memory",
 		.needs = "/proc/self/fail-nth",
+	},
+	[REQUEST_COMPLETES_EARLY] = {
+		.name = "requests complete early",
+		.stock = "an io_uring or aio request completes with the first fence",
+		.ours = "an io_uring or aio request completes with the last fence",
+	},
+	[NAMES_ARE_RAW] = {
+		.name = "names are raw",
+		.stock = "a name may forge lines of fdinfo and bufinfo",
+		.ours = "control characters of a name are printed in octal",
 	},
 	[NO_TRACEPOINTS] = {
 		.name = "no tracepoints",

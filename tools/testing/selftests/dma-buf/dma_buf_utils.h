@@ -359,7 +359,7 @@ struct bufinfo_row {
 	unsigned int flags, mode;
 	long count;
 	unsigned long ino;
-	char exp_name[64], name[64];
+	char exp_name[64], name[128];	/* of a name of control characters */
 	int pending, signalled, devices;
 	char fence[128], device[64];	/* the last of them */
 };
@@ -399,7 +399,7 @@ static inline bool bufinfo_columns(const char **text, struct bufinfo_row *row)
 
 	if (!text_line(text, line, sizeof(line)))
 		return false;
-	if (sscanf(line, "%zu\t%x\t%x\t%ld\t%63[^\t]\t%lu\t%63[^\t]", &row->size,
+	if (sscanf(line, "%zu\t%x\t%x\t%ld\t%63[^\t]\t%lu\t%127[^\t]", &row->size,
 		   &row->flags, &row->mode, &row->count, row->exp_name,
 		   &row->ino, row->name) < 6)
 		return false;

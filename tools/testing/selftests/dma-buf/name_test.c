@@ -131,6 +131,74 @@ TEST_F(buffer, bufinfo_without_a_name)
 	EXPECT_STREQ("", row->name);
 }
 
+/* Text of fdinfo. */
+static char *fdinfo_of(int fd)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	return text_of(path, 4096);
+}
+
+static int lines_with(const char *text, const char *start)
+{
+	size_t len = strlen(start);
+	int count = 0;
+
+	for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
+		count += !strncmp(text, start, len);
+	return count;
+}
+
+/*
+ * Passes when a name is one line, the last one, of fdinfo and part of one row of
+ * bufinfo, whichever characters it has: control characters in octal, all others
+ * as they are.
+ */
+TEST_F(buffer, control_characters)
+{
+	static const struct {
+		const char *name, *shown;
+	} rows[] = {
+		{ "x\nsize:\t123456789\nexp_name:\ty",
+		  "x\\012size:\\011123456789\\012exp_name:\\011y" },
+		{ "\033[2J\033[31mred", "\\033[2J\\033[31mred" },
+		{ "\001\037\177", "\\001\\037\\177" },
+		{ "\r\v\f\b", "\\015\\013\\014\\010" },
+		{ "a b\\c \"quoted\" 'name' %s", "a b\\c \"quoted\" 'name' %s" },
+		{ "gr\xc3\xbc\xc3\x9f \xe2\x9b\xb5", "gr\xc3\xbc\xc3\x9f \xe2\x9b\xb5" },
+	};
+	static struct bufinfo info;
+	struct bufinfo_row *row;
+	unsigned int i;
+	char *text, *last;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		set_name(self->fd, rows[i].name);
+		text = fdinfo_of(self->fd);
+		ASSERT_NE(NULL, text);
+		if (differs_on_stock(NAMES_ARE_RAW, lines_with(text, "size:") == 2)) {
+			free(text);
+			return;
+		}
+		EXPECT_EQ(1, lines_with(text, "size:"))
+			TH_LOG("%s", text);
+		EXPECT_EQ(1, lines_with(text, "exp_name:"))
+			TH_LOG("%s", text);
+		last = strstr(text, "\nname:\t");
+		ASSERT_NE(NULL, last);
+		last[strlen(last) - 1] = '\0';
+		EXPECT_STREQ(rows[i].shown, last + 7);
+		free(text);
+		if (self->objects < 0)
+			continue;
+		read_bufinfo(&info, 4096);
+		row = bufinfo_row(&info, self->ino);
+		ASSERT_NE(NULL, row);
+		EXPECT_STREQ(rows[i].shown, row->name);
+	}
+}
+
 /* Passes when each holder of the buffer sees a name that any of them gave. */
 TEST_F(buffer, belongs_to_the_buffer)
 {

@@ -3,6 +3,7 @@
  * poll() and epoll on a buffer: readable when its writers have finished,
  * writable when everybody has.
  */
+#include <sched.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <linux/aio_abi.h>
@@ -488,6 +489,35 @@ TEST_F(buffer, epoll_edge_again)
 	close(epoll);
 }
 
+/*
+ * Passes when edge-triggered epoll reports that a buffer can be written each time
+ * that all readers have finished, and not when only the writer has.
+ */
+TEST_F(buffer, epoll_edge_out)
+{
+	int reader, epoll, i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	reader = timeline();
+	epoll = must(watch(self->fd, EPOLLOUT | EPOLLET));
+	EXPECT_EQ(EPOLLOUT, reported(epoll, SOON));
+	for (i = 1; i < 6; i++) {
+		struct worker worker = { .call = call_epoll, .fd = epoll };
+
+		add_fence(self->fd, WRITE, self->timeline, i);
+		add_fence(self->fd, READ, reader, i);
+		worker_start(&worker);
+		EXPECT_TRUE(worker_blocks(&worker));
+		advance(self->timeline, 1);
+		EXPECT_TRUE(worker_blocks(&worker));
+		advance(reader, 1);
+		EXPECT_EQ(EPOLLOUT, worker_join(&worker));
+	}
+	close(epoll);
+	close(reader);
+}
+
 /* Passes when an epoll that watches another one sees each edge, too. */
 TEST_F(buffer, epoll_edge_of_epoll)
 {
@@ -731,6 +761,371 @@ TEST_F(buffer, io_uring_cancel)
 		return;
 	EXPECT_TRUE(unlisted_soon(self->ino));
 	close(ring.fd);
+}
+
+/* A request of io_uring or of aio, which completes with the events of a wake-up */
+struct request {
+	bool aio;
+	struct ring ring;
+	aio_context_t context;
+	struct iocb iocb;
+};
+
+static int request_open(struct request *request, bool aio)
+{
+	*request = (struct request) { .aio = aio };
+	if (aio)
+		return or_errno(syscall(SYS_io_setup, 1, &request->context));
+	return ring_open(&request->ring);
+}
+
+static void request_close(struct request *request)
+{
+	if (request->aio)
+		syscall(SYS_io_destroy, request->context);
+	else
+		close(request->ring.fd);
+}
+
+/* Have the kernel poll @fd; 1, or -errno. */
+static int request_submit(struct request *request, int fd, short events)
+{
+	struct io_uring_sqe sqe = {
+		.opcode = IORING_OP_POLL_ADD,
+		.fd = fd,
+		.poll_events = events,
+		.user_data = 7,
+	};
+	struct iocb *list = &request->iocb;
+
+	if (!request->aio)
+		return ring_submit(&request->ring, &sqe);
+
+	request->iocb = (struct iocb) {
+		.aio_lio_opcode = IOCB_CMD_POLL,
+		.aio_fildes = fd,
+		.aio_buf = events,
+	};
+	return or_errno(syscall(SYS_io_submit, request->context, 1, &list));
+}
+
+/* The events that the request completed with within @ms, 0 for none. */
+static int request_result(struct request *request, int ms)
+{
+	return request->aio ? aio_result(request->context, ms) :
+			      ring_result(&request->ring, ms);
+}
+
+/* The first of two waiters, by the interface that it waits with */
+enum first_kind { NOTHING, THREAD, LEVEL, EDGE, ONESHOT, RING, AIO, FIRST_KINDS };
+
+static const char * const first_names[] = {
+	[NOTHING] = "nothing", [THREAD] = "poll()", [LEVEL] = "epoll",
+	[EDGE] = "epoll, edge", [ONESHOT] = "epoll, one-shot",
+	[RING] = "io_uring", [AIO] = "aio",
+};
+
+struct first {
+	enum first_kind kind;
+	struct worker worker;
+	struct request request;
+	int epoll;
+};
+
+static int call_poll_briefly(struct worker *worker)
+{
+	struct pollfd pfd = { .fd = worker->fd, .events = worker->arg };
+
+	return or_errno(poll(&pfd, 1, 10));
+}
+
+/* Begin to wait for @events of @fd, and with @leaves give it up. */
+static int first_begin(struct first *first, int fd, short events, bool leaves)
+{
+	static const __u32 flags[FIRST_KINDS] = {
+		[EDGE] = EPOLLET, [ONESHOT] = EPOLLONESHOT,
+	};
+	int ret;
+
+	switch (first->kind) {
+	case NOTHING:
+		return 0;
+	case THREAD:
+		first->worker = (struct worker) {
+			.call = leaves ? call_poll_briefly : call_poll,
+			.fd = fd,
+			.arg = events,
+		};
+		ret = worker_begin(&first->worker);
+		if (ret)
+			return -ret;
+		if (leaves)
+			return worker_join(&first->worker);
+		return worker_blocks(&first->worker) ? 0 : -EBUSY;
+	case RING:
+	case AIO:
+		ret = request_open(&first->request, first->kind == AIO);
+		if (ret)
+			return ret;
+		ret = request_submit(&first->request, fd, events);
+		if (leaves)
+			request_close(&first->request);
+		return ret == 1 ? 0 : -EIO;
+	default:
+		first->epoll = watch(fd, events | flags[first->kind]);
+		if (first->epoll < 0)
+			return first->epoll;
+		if (leaves)
+			close(first->epoll);
+		return 0;
+	}
+}
+
+/* The events that a waiter that did not leave gets when all fences have signalled. */
+static int first_end(struct first *first, short events)
+{
+	int ret = events;
+
+	switch (first->kind) {
+	case NOTHING:
+		return ret;
+	case THREAD:
+		return worker_join(&first->worker);
+	case RING:
+	case AIO:
+		ret = request_result(&first->request, SOON);
+		request_close(&first->request);
+		return ret;
+	default:
+		ret = reported(first->epoll, SOON);
+		close(first->epoll);
+		return ret;
+	}
+}
+
+struct late_row {
+	enum first_kind kind;
+	bool leaves, aio;
+	__u32 fence;
+	short events;
+};
+
+/* One row in text, for failures. */
+static const char *late_name(const struct late_row *row)
+{
+	static char text[128];
+
+	snprintf(text, sizeof(text), "%s for %s after %s%s",
+		 row->aio ? "aio" : "io_uring",
+		 row->events == POLLIN ? "IN" : "OUT", first_names[row->kind],
+		 row->leaves ? ", which left" : "");
+	return text;
+}
+
+/*
+ * Add a fence and a first waiter that finds it, then another fence and a request
+ * that finds both: NULL, or the check that failed.
+ */
+static const char *late_request(const struct late_row *row, int fd, int one,
+				int two, __u32 value)
+{
+	struct first first = { .kind = row->kind };
+	const char *bad = NULL;
+	struct request second;
+	int early, done;
+
+	if (sys_add_fence(fd, row->fence, one, value) ||
+	    first_begin(&first, fd, row->events, row->leaves) ||
+	    sys_add_fence(fd, row->fence, two, value) ||
+	    request_open(&second, row->aio))
+		return "cannot be set up";
+
+	if (request_submit(&second, fd, row->events) != 1)
+		bad = "is not accepted";
+	sys_advance(one, 1);
+	early = request_result(&second, 10);
+	if (!bad && early)
+		bad = "completes with a fence pending";
+	if (!bad && sys_ready(fd, row->events))
+		bad = "and poll() finds the buffer ready with a fence pending";
+	sys_advance(two, 1);
+	done = early ?: request_result(&second, SOON);
+	if (!bad && done != row->events)
+		bad = "does not complete with its event";
+	request_close(&second);
+	if (!row->leaves && first_end(&first, row->events) != row->events && !bad)
+		bad = "is preceded by a waiter that gets no event";
+	return bad;
+}
+
+/*
+ * Passes when a request of io_uring or aio completes when both fences that it found
+ * have signalled, although the first waiter had found one of them only.
+ */
+TEST_F_TIMEOUT(buffer, late_request, PATIENCE)
+{
+	struct late_row row;
+	const char *bad;
+	unsigned int i;
+	__u32 value = 0;
+	int other;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	other = timeline();
+	for (i = 0; i < FIRST_KINDS * 8; i++) {
+		row = (struct late_row) {
+			.kind = i / 8,
+			.leaves = i & 4,
+			.aio = i & 2,
+			.fence = i & 1 ? READ : WRITE,
+			.events = i & 1 ? POLLOUT : POLLIN,
+		};
+		bad = late_request(&row, self->fd, self->timeline, other, ++value);
+		if (on_stock() && bad)
+			break;
+		EXPECT_EQ(NULL, bad)
+			TH_LOG("a request of %s %s", late_name(&row), bad);
+	}
+	close(other);
+	if (on_stock())
+		ends_on_stock(_metadata, REQUEST_COMPLETES_EARLY,
+			      i < FIRST_KINDS * 8);
+}
+
+/*
+ * Passes when a request for IN and OUT completes with IN alone as long as a reader
+ * has not finished.
+ */
+TEST_F(buffer, request_for_both)
+{
+	struct request request;
+	int reader, aio;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	reader = timeline();
+	for (aio = 0; aio < 2; aio++) {
+		add_fence(self->fd, WRITE, self->timeline, aio + 1);
+		add_fence(self->fd, READ, reader, aio + 1);
+		ASSERT_EQ(0, request_open(&request, aio));
+		ASSERT_EQ(1, request_submit(&request, self->fd, BOTH));
+		EXPECT_EQ(0, request_result(&request, 20));
+		advance(self->timeline, 1);
+		EXPECT_EQ(POLLIN, request_result(&request, SOON))
+			TH_LOG("with %s", aio ? "aio" : "io_uring");
+		advance(reader, 1);
+		request_close(&request);
+	}
+	close(reader);
+}
+
+/*
+ * Passes when a multishot request reports nothing while one of the fences that it
+ * found is pending, whichever signals, and the event when all have.
+ */
+TEST_F(buffer, multishot_request)
+{
+	struct io_uring_sqe request = {
+		.opcode = IORING_OP_POLL_ADD,
+		.fd = self->fd,
+		.poll_events = POLLOUT,
+		.len = IORING_POLL_ADD_MULTI,
+	};
+	int line[8], early = 0, i;
+	struct ring ring;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	if (ring_open(&ring))
+		SKIP(return, SKIP_RING);
+	for (i = 0; i < 8; i++) {
+		line[i] = timeline();
+		add_fence(self->fd, i % 2 ? READ : WRITE, line[i], 1);
+	}
+	ASSERT_EQ(1, ring_submit(&ring, &request));
+	for (i = 0; i < 7; i++) {
+		advance(line[i * 3 % 8], 1);
+		early |= ring_result(&ring, 5);
+	}
+	advance(line[7 * 3 % 8], 1);
+	i = ring_result(&ring, SOON);
+	close(ring.fd);
+	if (differs_on_stock(REQUEST_COMPLETES_EARLY, early))
+		return;
+	EXPECT_EQ(0, early);
+	EXPECT_EQ(POLLOUT, i);
+	for (i = 0; i < 8; i++)
+		close(line[i]);
+}
+
+/* Signals the last of some fences, and keeps the CPU for itself afterwards */
+struct spinner {
+	int line[2];
+	int fences;
+	double signalled;	/* ms */
+};
+
+#define SPIN_MS 300
+
+static int stay_on_cpu(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return or_errno(sched_setaffinity(0, sizeof(set), &set));
+}
+
+static int call_spin(struct worker *worker)
+{
+	struct spinner *spinner = (void *)(uintptr_t)worker->arg;
+	struct sched_param param = { .sched_priority = 50 };
+	int ret = stay_on_cpu(1), i;
+
+	if (!ret)
+		ret = or_errno(sched_setscheduler(0, SCHED_FIFO, &param));
+	sleep_ms(50);
+	for (i = 0; i < spinner->fences; i++)
+		sys_advance(spinner->line[i], 1);
+	spinner->signalled = now_ms();
+	while (!ret && now_ms() < spinner->signalled + SPIN_MS)
+		;
+	return ret;
+}
+
+/* Passes when a poller wakes while a real-time thread keeps the CPU that signalled. */
+TEST_F(buffer, signalled_on_a_busy_cpu)
+{
+	struct spinner spinner;
+	int i;
+
+	if (self->timeline < 0)
+		SKIP(return, SKIP_FENCES);
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "needs two CPUs");
+	ASSERT_EQ(0, stay_on_cpu(0));
+	for (spinner.fences = 1; spinner.fences <= 2; spinner.fences++) {
+		struct worker worker = {
+			.call = call_spin, .arg = (uintptr_t)&spinner,
+		};
+		struct pollfd pfd = { .fd = self->fd, .events = POLLIN };
+		double late;
+
+		for (i = 0; i < spinner.fences; i++) {
+			spinner.line[i] = timeline();
+			add_fence(self->fd, WRITE, spinner.line[i], 1);
+		}
+		worker_start(&worker);
+		EXPECT_EQ(1, poll(&pfd, 1, SOON));
+		late = now_ms() - spinner.signalled;
+		ASSERT_EQ(0, worker_join(&worker));
+		EXPECT_LT(late, SPIN_MS / 2)
+			TH_LOG("with %d fences the poller came back %.0f ms late",
+			       spinner.fences, late);
+		for (i = 0; i < spinner.fences; i++)
+			close(spinner.line[i]);
+	}
 }
 
 /* Passes when a poller of a duplicate goes on after the other fd is closed. */

@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
+#include <drm/vgem_drm.h>
+
 #include "dma_buf_utils.h"
 
 #define READ DMA_BUF_SYNC_READ
@@ -688,6 +690,64 @@ FIXTURE_TEARDOWN(module)
 {
 	if (self->race.timeline > 0)
 		close(self->race.timeline);
+}
+
+/* A fence of vgem's for a writer of @handle, or -errno */
+static int vgem_fence(int dev, __u32 handle)
+{
+	struct drm_vgem_fence_attach arg = {
+		.handle = handle, .flags = VGEM_FENCE_WRITE,
+	};
+	int ret = sys_ioctl(dev, DRM_IOCTL_VGEM_FENCE_ATTACH, &arg);
+
+	return ret ?: (int)arg.out_fence;
+}
+
+/* Unload the module, which the kernel may still be cleaning up after. */
+static int unload_module(void)
+{
+	int ret, tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		ret = or_errno(syscall(SYS_delete_module, MODULE, O_NONBLOCK));
+		if (ret != -EWOULDBLOCK)
+			return ret;
+		sleep_ms(10);
+	}
+	return ret;
+}
+
+/*
+ * Passes when a fence that a poller waited for, and that has signalled and been
+ * replaced, is not referenced any more: its driver can be unloaded, and the buffer
+ * closed afterwards.
+ */
+TEST_F(module, polled_fence_is_dropped)
+{
+	int heap = must(heap_open()), dev = must(vgem_open()), fd;
+	struct worker worker = { .call = call_poll, .arg = POLLIN };
+	struct drm_vgem_fence_signal signal = {};
+	__u32 handle;
+
+	fd = must(heap_alloc(heap, self->race.size, true));
+	ASSERT_EQ(0, vgem_import(dev, fd, &handle));
+	signal.fence = must(vgem_fence(dev, handle));
+	worker.fd = fd;
+	worker_start(&worker);
+	EXPECT_TRUE(worker_blocks(&worker));
+	ASSERT_EQ(0, sys_ioctl(dev, DRM_IOCTL_VGEM_FENCE_SIGNAL, &signal));
+	EXPECT_EQ(POLLIN, worker_join(&worker));
+	add_fence(fd, DMA_BUF_SYNC_WRITE, self->race.timeline, 1);
+	ASSERT_EQ(0, vgem_close_handle(dev, handle));
+	close(dev);
+
+	EXPECT_EQ(0, unload_module());
+	advance(self->race.timeline, 1);
+	close(fd);
+	close(heap);
+	/* The last reference to the file may be dropped by a worker. */
+	sleep_ms(100);
+	EXPECT_EQ(0, load_module());
 }
 
 /* Passes when a module may go as soon as its last buffer has, and not before. */
