@@ -160,9 +160,9 @@ bool mock_log_is(struct mock_exporter *exp, const enum mock_op *ops,
 #define MOCK_EXPECT_LOG(test, exp, ...)					\
 do {									\
 	static const enum mock_op __ops[] = { __VA_ARGS__ };		\
+	const unsigned int __num = ARRAY_SIZE(__ops);			\
 									\
-	KUNIT_EXPECT_TRUE(test,						\
-			  mock_log_is(exp, __ops, ARRAY_SIZE(__ops)));	\
+	KUNIT_EXPECT_TRUE(test, mock_log_is(exp, __ops, __num));	\
 } while (0)
 
 struct module *mock_module(struct kunit *test, bool going);

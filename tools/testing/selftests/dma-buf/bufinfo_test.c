@@ -108,7 +108,7 @@ TEST_F(buffer, fences)
 	ASSERT_NE(NULL, row);
 	EXPECT_EQ(1, row->pending);
 	EXPECT_EQ(0, row->signalled);
-	snprintf(expected, sizeof(expected), "write fence:sw_sync %s seq 7 unsignalled",
+	snprintf(expected, sizeof(expected), "write sw_sync %s 7",
 		 program_invocation_short_name);
 	EXPECT_STREQ(expected, row->fence);
 	reader = timeline();
@@ -119,7 +119,7 @@ TEST_F(buffer, fences)
 	ASSERT_NE(NULL, row);
 	EXPECT_EQ(1, row->pending);
 	EXPECT_EQ(1, row->signalled);
-	snprintf(expected, sizeof(expected), "read fence:sw_sync %s seq 9 unsignalled",
+	snprintf(expected, sizeof(expected), "read sw_sync %s 9",
 		 program_invocation_short_name);
 	EXPECT_STREQ(expected, row->fence);
 	close(reader);
@@ -263,9 +263,10 @@ TEST_F(buffer, listed_while_others_come_and_go)
 	worker_start(&worker);
 	for (i = 0; i < 60; i++) {
 		read_bufinfo(&info, step[i % ARRAY_SIZE(step)]);
-		for (j = 0; j < 24; j++)
+		for (j = 0; j < 24; j++) {
 			ASSERT_NE(NULL, bufinfo_row(&info, ino[j]))
 				TH_LOG("read %d misses buffer %d", i, j);
+		}
 	}
 	churning = false;
 	ASSERT_EQ(0, worker_join(&worker));

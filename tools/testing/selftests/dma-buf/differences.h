@@ -16,7 +16,7 @@ enum difference {
 	POLL_ALLOCATES,
 	REQUEST_COMPLETES_EARLY,
 	NAMES_ARE_RAW,
-	NO_TRACEPOINTS,
+	FEWER_TRACEPOINTS,
 };
 
 static const struct {
@@ -49,10 +49,10 @@ static const struct {
 		.stock = "a name may forge lines of fdinfo and bufinfo",
 		.ours = "control characters of a name are printed in octal",
 	},
-	[NO_TRACEPOINTS] = {
-		.name = "no tracepoints",
-		.stock = "tracefs knows nothing of buffers",
-		.ours = "tracefs has events/dma_buf",
+	[FEWER_TRACEPOINTS] = {
+		.name = "fewer tracepoints",
+		.stock = "tracefs has no events for release, map and unmap",
+		.ours = "tracefs has events for release, map and unmap",
 		.needs = "/sys/kernel/tracing/instances",
 	},
 };

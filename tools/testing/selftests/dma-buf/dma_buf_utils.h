@@ -409,25 +409,51 @@ static inline bool bufinfo_columns(const char **text, struct bufinfo_row *row)
 	return !strcmp(line, again);
 }
 
-/* "USAGE fence:DRIVER TIMELINE seq N [un]signalled", each behind a tab */
+/*
+ * The line of a fence, as the kernel's dma_fence_describe() writes it:
+ *
+ *	USAGE fence:CONTEXT:SEQNO TIMELINE DRIVER [un]signalled
+ *	USAGE fence:DRIVER TIMELINE seq SEQNO [un]signalled	(Linux 6.12)
+ *
+ * In the first form the names of a signalled fence are empty. &bufinfo_row.fence
+ * gets "USAGE DRIVER TIMELINE SEQNO".
+ */
+static inline bool bufinfo_fence(const char *line, struct bufinfo_row *row)
+{
+	char usage[16], driver[32] = "", name[64] = "", state[16] = "";
+	unsigned long long context, seqno;
+	int names = 0;
+
+	sscanf(line, "%15s fence:%llu:%llu%n", usage, &context, &seqno, &names);
+	if (names && !strcmp(line + names, "   signalled"))
+		strcpy(state, "signalled");
+	else if (names)
+		sscanf(line + names, " %63s %31s %15s", name, driver, state);
+	else if (sscanf(line, "%15s fence:%31s %63s seq %llu %15s", usage, driver,
+			name, &seqno, state) != 5)
+		return false;
+
+	snprintf(row->fence, sizeof(row->fence), "%s %s %s %llu", usage, driver,
+		 name, seqno);
+	if (!strcmp(state, "signalled"))
+		row->signalled++;
+	else if (!strcmp(state, "unsignalled"))
+		row->pending++;
+	else
+		return false;
+	return true;
+}
+
+/* The fences, one a line behind a tab */
 static inline bool bufinfo_fences(const char **text, struct bufinfo_row *row)
 {
-	char usage[16], driver[32], line[128], state[16];
-	unsigned long long seqno;
+	char line[256];
 
-	while (strncmp(*text, "\tAttached", 9)) {
+	while (strncmp(*text, "\tAttached", 9))
 		if (!text_skip(text, "\t") ||
-		    !text_line(text, row->fence, sizeof(row->fence)) ||
-		    sscanf(row->fence, "%15s fence:%31s %127s seq %llu %15s",
-			   usage, driver, line, &seqno, state) != 5)
+		    !text_line(text, line, sizeof(line)) ||
+		    !bufinfo_fence(line, row))
 			return false;
-		if (!strcmp(state, "signalled"))
-			row->signalled++;
-		else if (!strcmp(state, "unsignalled"))
-			row->pending++;
-		else
-			return false;
-	}
 	return true;
 }
 

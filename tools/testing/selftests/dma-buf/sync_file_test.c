@@ -299,9 +299,10 @@ TEST_F(buffer, many_wait_for_one)
 		worker_start(&worker[i]);
 	}
 	advance(self->timeline, 1);
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < 4; i++) {
 		EXPECT_TRUE(worker_blocks(&worker[i]))
 			TH_LOG("poller %d, one of two fences pending", i);
+	}
 	advance(other, 1);
 	for (i = 0; i < 4; i++)
 		EXPECT_EQ(POLLIN, worker_join(&worker[i]));

@@ -167,19 +167,22 @@ TEST_F(buffer, callers_wait_together)
 		worker[i].arg = start[i % ARRAY_SIZE(start)];
 		worker_start(&worker[i]);
 	}
-	for (i = 0; i < CALLERS; i++)
+	for (i = 0; i < CALLERS; i++) {
 		EXPECT_TRUE(worker_blocks(&worker[i]))
 			TH_LOG("caller %d, START %llu, both fences pending", i,
-			       (unsigned long long)start[i % ARRAY_SIZE(start)]);
+			       (unsigned long long)worker[i].arg);
+	}
 	advance(self->timeline, 1);
 	for (i = 0; i < CALLERS; i++)
 		if (worker[i].arg == READ)
 			EXPECT_EQ(0, worker_join(&worker[i]));
-	for (i = 0; i < CALLERS; i++)
-		if (worker[i].arg != READ)
-			EXPECT_TRUE(worker_blocks(&worker[i]))
-				TH_LOG("caller %d, START %llu, reader pending", i,
-				       (unsigned long long)start[i % ARRAY_SIZE(start)]);
+	for (i = 0; i < CALLERS; i++) {
+		if (worker[i].arg == READ)
+			continue;
+		EXPECT_TRUE(worker_blocks(&worker[i]))
+			TH_LOG("caller %d, START %llu, reader pending", i,
+			       (unsigned long long)worker[i].arg);
+	}
 	advance(reader, 1);
 	for (i = 0; i < CALLERS; i++)
 		if (worker[i].arg != READ)
