@@ -5,7 +5,7 @@
  */
 #include <sched.h>
 
-#include "dma_buf_utils.h"
+#include "dma_buf_fixture.h"
 
 #define READ DMA_BUF_SYNC_READ
 #define WRITE DMA_BUF_SYNC_WRITE

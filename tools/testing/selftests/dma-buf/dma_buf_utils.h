@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the dma-buf tests share: one fixture, a buffer of each exporter in turn;
- * calls named x(), which must succeed, beside err_x(errno, ...), which must
- * fail in just that way; threads that block; the strict reader of bufinfo.
+ * What the dma-buf tests share: calls named x(), which must succeed, beside
+ * err_x(errno, ...), which must fail in just that way; threads that block; the
+ * strict reader of bufinfo.
  */
 #ifndef DMA_BUF_UTILS_H
 #define DMA_BUF_UTILS_H
@@ -194,61 +194,6 @@ static inline bool unlisted_soon(unsigned long ino)
 	}
 	return false;
 }
-
-/* The fixture of every file: a buffer, and nothing left of it afterwards */
-
-#define BUFFER_PAGES 16
-
-FIXTURE(buffer)
-{
-	const struct exporter *from;
-	size_t page, size;
-	long objects;	/* alive before, or -errno without debugfs */
-	int timeline;	/* the fences of a device, or -errno */
-	int dev, fd;
-	unsigned long ino;
-};
-
-FIXTURE_VARIANT(buffer)
-{
-	const struct exporter *from;
-};
-
-FIXTURE_VARIANT_ADD(buffer, heap) { .from = &heap_exporter };
-FIXTURE_VARIANT_ADD(buffer, udmabuf) { .from = &udmabuf_exporter };
-FIXTURE_VARIANT_ADD(buffer, vgem) { .from = &vgem_exporter };
-
-FIXTURE_SETUP(buffer)
-{
-	self->from = variant->from;
-	self->page = getpagesize();
-	self->size = BUFFER_PAGES * self->page;
-	self->dev = self->from->open();
-	if (self->dev < 0)
-		SKIP(return, "no such exporter: needs %s", self->from->config);
-	self->objects = sys_objects();
-	self->timeline = sys_timeline();
-	self->fd = must(self->from->alloc(self->dev, self->size, true));
-	self->ino = inode_of(self->fd);
-}
-
-/* Closing the timeline ends every fence that is still pending. */
-FIXTURE_TEARDOWN(buffer)
-{
-	if (self->timeline >= 0)
-		close(self->timeline);
-	if (self->fd >= 0)
-		close(self->fd);
-	close(self->dev);
-	if (self->objects >= 0)
-		EXPECT_TRUE(objects_settle(self->objects));
-}
-
-/* The last fd of the fixture's buffer, closed before the teardown. */
-#define close_buffer() ({						\
-	ASSERT_EQ(0, close(self->fd));					\
-	self->fd = -1;							\
-})
 
 /* Threads that call something which may block */
 

@@ -7,7 +7,7 @@
 #include <sys/vfs.h>
 #include <linux/magic.h>
 
-#include "dma_buf_utils.h"
+#include "dma_buf_fixture.h"
 
 /* Passes when a buffer is no stream: neither read nor written as a file. */
 TEST_F(buffer, no_read_no_write)

@@ -4,7 +4,7 @@
  * allocation failing, then its second and so on, until none is left to fail.
  * It may then give up, but must say so, keep nothing and leave nobody waiting.
  */
-#include "dma_buf_utils.h"
+#include "dma_buf_fixture.h"
 
 #define RW DMA_BUF_SYNC_RW
 #define DEBUGFS "/sys/kernel/debug/"

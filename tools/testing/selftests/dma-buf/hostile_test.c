@@ -5,7 +5,7 @@
  */
 #include <limits.h>
 
-#include "dma_buf_utils.h"
+#include "dma_buf_fixture.h"
 
 #define RW DMA_BUF_SYNC_RW
 

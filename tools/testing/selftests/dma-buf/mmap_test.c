@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Mapping a buffer: what is shared, and every range that is refused. */
-#include "dma_buf_utils.h"
+#include "dma_buf_fixture.h"
 
 #define RW (PROT_READ | PROT_WRITE)
 

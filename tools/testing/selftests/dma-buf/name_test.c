@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* DMA_BUF_SET_NAME: what a name may be and every place that shows it. */
-#include "dma_buf_utils.h"
+#include "dma_buf_fixture.h"
 
 /* The name by /proc/self/fd/N, behind "/dmabuf:". */
 static const char *name_by_link(int fd)

@@ -9,7 +9,7 @@
 #include <linux/aio_abi.h>
 #include <linux/io_uring.h>
 
-#include "dma_buf_utils.h"
+#include "dma_buf_fixture.h"
 
 #define READ DMA_BUF_SYNC_READ
 #define WRITE DMA_BUF_SYNC_WRITE

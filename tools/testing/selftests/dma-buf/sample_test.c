@@ -3,7 +3,7 @@
  * The drivers in samples/dma-buf, at work with each other and with those that
  * the kernel has.
  */
-#include "dma_buf_utils.h"
+#include "dma_buf_fixture.h"
 #include "../../../../samples/dma-buf/dma-buf-sample.h"
 
 #define EXPORTER "/dev/dma-buf-exporter"

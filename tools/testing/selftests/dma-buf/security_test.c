@@ -3,7 +3,7 @@
  * What a user without privileges may see and do: the buffers that he was given,
  * and not those of others; nothing of the kernel's own; nobody else's time.
  */
-#include "dma_buf_utils.h"
+#include "dma_buf_fixture.h"
 
 #define READ DMA_BUF_SYNC_READ
 #define WRITE DMA_BUF_SYNC_WRITE

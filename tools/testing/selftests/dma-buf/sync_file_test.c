@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Fences in and out of a buffer as sync files. */
-#include "dma_buf_utils.h"
+#include "dma_buf_fixture.h"
 
 #define READ DMA_BUF_SYNC_READ
 #define WRITE DMA_BUF_SYNC_WRITE

@@ -3,7 +3,7 @@
  * The events of tracefs, in an instance of its own: dma_buf:*, and what memory is
  * allocated.
  */
-#include "dma_buf_utils.h"
+#include "dma_buf_fixture.h"
 
 #define TRACEFS "/sys/kernel/tracing"
 #define INSTANCE TRACEFS "/instances/dma-buf-test"
