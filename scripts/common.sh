@@ -27,7 +27,7 @@
 #:   KERNEL=PATH  one of your own: a tarball or directory of Linux 7.3.y or 6.12.y. A
 #:                directory is copied once: "make clean" after a change in it
 #:   CACHE=DIR    where fetched sources are kept (default: ~/.cache/dma-buf)
-#:   SUITE=NAME   the suite that 7.3 is fetched from (default: trixie-backports)
+#:   SUITE=NAME   where 7.3 is fetched from if CACHE has none (default: trixie-backports)
 #:   O=DIR        the build directory (default: build), with a part for each base
 #:   STOCK=1      test the base kernel instead, same config, same tests
 #:   STOCK=both   "make bench" compares the base kernel with itself
