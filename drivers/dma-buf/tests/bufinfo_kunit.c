@@ -818,13 +818,17 @@ static void dma_buf_bufinfo_name_no_lock(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
 }
 
-/* Names that differ in every byte, so that no mixture is one of them */
-static char dma_buf_bufinfo_flip[2][DMA_BUF_NAME_LEN] = {
+/*
+ * Names for a buffer, in turn. Memory that is freed too early is soon used for the
+ * name after the next one: so there are three.
+ */
+static char dma_buf_bufinfo_turn[3][DMA_BUF_NAME_LEN] = {
 	"abcdefghijklmnopqrstuvwxyzabcde",
 	"BCDEFGHIJKLMNOPQRSTUVWXYZABCDEF",
+	"0123456789012345678901234567890",
 };
 
-#define DMA_BUF_BUFINFO_FLIPS	2000
+#define DMA_BUF_BUFINFO_RENAMES	2000
 
 /**
  * struct dma_buf_bufinfo_reader - a reader of names, as a BPF program is
@@ -832,7 +836,7 @@ static char dma_buf_bufinfo_flip[2][DMA_BUF_NAME_LEN] = {
  * @dmabuf: whose name
  * @stop: enough
  * @reads: names read
- * @wrong: those that were neither of the two
+ * @wrong: how often one of them changed while it was looked at
  */
 struct dma_buf_bufinfo_reader {
 	struct work_struct work;
@@ -842,27 +846,23 @@ struct dma_buf_bufinfo_reader {
 	unsigned int wrong;
 };
 
-static bool dma_buf_bufinfo_name_valid(const char *name)
-{
-	return !strcmp(name, dma_buf_bufinfo_flip[0]) ||
-	       !strcmp(name, dma_buf_bufinfo_flip[1]);
-}
-
 /* Look at a name when it is found, and again for some time, under RCU only. */
 static void dma_buf_bufinfo_reader_work(struct work_struct *work)
 {
 	struct dma_buf_bufinfo_reader *reader =
 		container_of(work, struct dma_buf_bufinfo_reader, work);
+	char first[DMA_BUF_NAME_LEN];
 	const char *name;
 	int i;
 
 	while (!READ_ONCE(reader->stop)) {
 		rcu_read_lock();
 		name = READ_ONCE(reader->dmabuf->name);
+		memcpy(first, name, sizeof(first));
 		for (i = 0; i < 20; i++) {
-			if (!dma_buf_bufinfo_name_valid(name))
-				reader->wrong++;
 			udelay(5);
+			if (memcmp(first, name, sizeof(first)))
+				reader->wrong++;
 		}
 		rcu_read_unlock();
 		WRITE_ONCE(reader->reads, reader->reads + 1);
@@ -884,7 +884,7 @@ static void dma_buf_bufinfo_name_rcu(struct kunit *test)
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
 	struct dma_buf_bufinfo_reader *reader;
 	struct file *file = exp->dmabuf->file;
-	void __user *arg[2];
+	void __user *arg[3];
 	unsigned int i;
 	int ret = 0;
 
@@ -893,11 +893,11 @@ static void dma_buf_bufinfo_name_rcu(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, exp->dmabuf->name);
 	for (i = 0; i < ARRAY_SIZE(arg); i++) {
 		arg[i] = mock_user(test, PAGE_SIZE);
-		KUNIT_ASSERT_EQ(test, copy_to_user(arg[i], dma_buf_bufinfo_flip[i],
+		KUNIT_ASSERT_EQ(test, copy_to_user(arg[i], dma_buf_bufinfo_turn[i],
 						   DMA_BUF_NAME_LEN), 0UL);
 	}
-	dma_buf_bufinfo_set_name(test, exp, dma_buf_bufinfo_flip[0]);
-	KUNIT_EXPECT_STREQ(test, exp->dmabuf->name, dma_buf_bufinfo_flip[0]);
+	dma_buf_bufinfo_set_name(test, exp, dma_buf_bufinfo_turn[0]);
+	KUNIT_EXPECT_STREQ(test, exp->dmabuf->name, dma_buf_bufinfo_turn[0]);
 
 	reader->dmabuf = exp->dmabuf;
 	INIT_WORK(&reader->work, dma_buf_bufinfo_reader_work);
@@ -905,9 +905,9 @@ static void dma_buf_bufinfo_name_rcu(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
 							   dma_buf_bufinfo_reader_end,
 							   reader));
-	for (i = 0; i < DMA_BUF_BUFINFO_FLIPS || READ_ONCE(reader->reads) < 100; i++) {
+	for (i = 0; i < DMA_BUF_BUFINFO_RENAMES || READ_ONCE(reader->reads) < 100; i++) {
 		ret |= mock_ioctl_raw(file, DMA_BUF_SET_NAME_B,
-				      (unsigned long)arg[i % 2]);
+				      (unsigned long)arg[i % 3]);
 		cond_resched();
 	}
 	kunit_release_action(test, dma_buf_bufinfo_reader_end, reader);
