@@ -141,7 +141,7 @@ static u64 dma_buf_ino_next(void)
 	return ino;
 }
 
-/* Allocate the object that @info asks for; nobody can see it yet. */
+/* Allocate the object that @info describes; it is not visible yet. */
 static struct dma_buf_object *
 dma_buf_object_create(const struct dma_buf_export_info *info)
 {
@@ -1415,7 +1415,7 @@ static struct inode *dma_buf_inode_alloc(struct super_block *sb)
 	return obj ? &obj->inode : NULL;
 }
 
-/* Called after a grace period: nobody reads the name under RCU any more. */
+/* Called after a grace period: no reader under RCU has the name any more. */
 static void dma_buf_inode_free(struct inode *inode)
 {
 	struct dma_buf_object *obj =

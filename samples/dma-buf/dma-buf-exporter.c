@@ -97,7 +97,7 @@ static struct sg_table *sample_map(struct dma_buf_attachment *attach,
 	struct sample_mapping *mapping;
 	int ret;
 
-	mapping = kzalloc(sizeof(*mapping), GFP_KERNEL);
+	mapping = kzalloc_obj(*mapping);
 	if (!mapping)
 		return ERR_PTR(-ENOMEM);
 	mapping->dev = attach->dev;

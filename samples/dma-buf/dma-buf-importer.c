@@ -218,7 +218,7 @@ static int sample_import_run(struct sample_import *import, unsigned long msecs)
 	if (!import->dmabuf || msecs > DMA_BUF_SAMPLE_RUN_MAX)
 		return -EINVAL;
 
-	job = kzalloc(sizeof(*job), GFP_KERNEL);
+	job = kzalloc_obj(*job);
 	if (!job)
 		return -ENOMEM;
 
