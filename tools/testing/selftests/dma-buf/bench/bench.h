@@ -14,7 +14,6 @@
 
 enum bench_exporter {
 	BENCH_STATIC,
-	BENCH_CACHED,
 	BENCH_DYNAMIC,
 };
 

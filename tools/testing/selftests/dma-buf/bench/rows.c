@@ -193,7 +193,6 @@ static void floor_attach(void)
 }
 
 #define STATIC(n)	{ .exporter = BENCH_STATIC, .statics = n }
-#define CACHED(n)	{ .exporter = BENCH_CACHED, .statics = n }
 #define DYNAMIC(n)	{ .exporter = BENCH_DYNAMIC, .dynamics = n }
 
 static const struct row rows[] = {
@@ -207,8 +206,6 @@ static const struct row rows[] = {
 	{ "floor: fd+close", STATIC(0), .run = floor_fd_install_close },
 	{ "map+unmap static", STATIC(1), .locked = true, .run = map },
 	{ "map+unmap static _unlocked", STATIC(1), .run = map_unlocked },
-	{ "map+unmap cached", CACHED(1), .locked = true, .run = map },
-	{ "map+unmap cached _unlocked", CACHED(1), .run = map_unlocked },
 	{ "map+unmap dynamic", DYNAMIC(1), .locked = true, .run = map },
 	{ "floor: map+unmap", STATIC(1), .locked = true, .run = floor_map },
 	{ "pin+unpin", DYNAMIC(1), .locked = true, .run = pin },

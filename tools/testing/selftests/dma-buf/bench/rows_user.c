@@ -235,6 +235,7 @@ static const struct row rows[] = {
 	{ "IMPORT_SYNC_FILE", import_sync_file, .prepare = prepare_fence,
 	  .finish = finish_other },
 	{ "EXPORT_SYNC_FILE+close", export_sync_file, BUSY(1) },
+	{ "EXPORT_SYNC_FILE+close, 8 fences", export_sync_file, BUSY(8), .fixed = true },
 	{ "lseek", seek },
 	{ "floor: lseek", floor_seek, .fixed = true },
 	{ "fdinfo", fdinfo, .prepare = prepare_fdinfo },

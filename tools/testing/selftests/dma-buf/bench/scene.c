@@ -57,12 +57,6 @@ static const struct dma_buf_ops scene_exporters[] = {
 		.vmap = scene_vmap,
 		.vunmap = scene_vunmap,
 	},
-	[BENCH_CACHED] = {
-		.cache_sgt_mapping = true,
-		.map_dma_buf = scene_map,
-		.unmap_dma_buf = scene_unmap,
-		.release = scene_release,
-	},
 	[BENCH_DYNAMIC] = {
 		.map_dma_buf = scene_map,
 		.unmap_dma_buf = scene_unmap,

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,19 +49,25 @@ static unsigned long times_blocked(void)
 	return usage.ru_nvcsw;
 }
 
-/* Starts a process that runs before everybody else whenever it can. */
-static pid_t start_poller(int fd)
+/*
+ * Starts a process that preempts all others whenever it can run. It polls at once, or
+ * after a byte from the pipe @go if that is not negative.
+ */
+static pid_t start_poller(int fd, int go)
 {
 	struct sched_param first = { .sched_priority = 1 };
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	pid_t pid = must(fork());
 	unsigned long wakes;
+	char byte;
 
 	if (pid)
 		return pid;
 	must(sched_setscheduler(0, SCHED_FIFO, &first));
-	wakes = times_blocked();
 	shared->started++;
+	if (go >= 0)
+		must(read(go, &byte, 1));
+	wakes = times_blocked();
 	must(poll(&pfd, 1, -1));
 	shared->wakes += times_blocked() - wakes;
 	shared->finished++;
@@ -82,25 +89,49 @@ static void wait_for(atomic_uint *counter, unsigned int value)
 		sched_yield();
 }
 
-/* How @pollers of one buffer with @fences, which signal in turn, get on. */
-static void measure_blocked(const char *name, unsigned int pollers, unsigned int fences,
-			    int reverse, int sync_file)
+/* Pollers of one buffer with fences that signal in turn */
+struct blocked {
+	const char *name;
+	unsigned int pollers, fences;
+	bool reverse;		/* the last fence signals first */
+	bool sync_file;		/* poll a sync_file of the buffer */
+	bool last;		/* count from the signal of the last fence on */
+	bool whole;		/* count the pollers' way to sleep as well */
+};
+
+/* Signal the fences from number @from to @to, in their order. */
+static void signal_fences(struct blocked what, unsigned int from, unsigned int to)
 {
+	for (unsigned int i = from; i < to; i++)
+		ioctl(bench, BENCH_SIGNAL, what.reverse ? what.fences - 1 - i : i);
+}
+
+static void measure_blocked(struct blocked what)
+{
+	unsigned int fences = what.fences, pollers = what.pollers, i;
 	int fd = build_scene((struct bench_scene) { .fences = fences, .unsignalled = 1 });
-	int polled = sync_file ? export_sync_file(fd) : fd;
+	int polled = what.sync_file ? export_sync_file(fd) : fd;
+	const char *name = what.name;
 	pid_t pids[MAX_POLLERS];
+	int go[2] = { -1, -1 };
 	char wakes[64];
 	uint64_t begin;
 
 	share();
-	for (unsigned int i = 0; i < pollers; i++)
-		pids[i] = start_poller(polled);
+	if (what.whole)
+		must(pipe(go));
+	for (i = 0; i < pollers; i++)
+		pids[i] = start_poller(polled, go[0]);
 	wait_for(&shared->started, pollers);
+	if (what.last)
+		signal_fences(what, 0, fences - 1);
 
 	bench_begin();
 	begin = now();
-	for (unsigned int i = 0; i < fences; i++)
-		ioctl(bench, BENCH_SIGNAL, reverse ? fences - 1 - i : i);
+	/* Each poller runs, and sleeps, before the write returns. */
+	for (i = 0; what.whole && i < pollers; i++)
+		must(write(go[1], "", 1));
+	signal_fences(what, what.last ? fences - 1 : 0, fences);
 	wait_for(&shared->finished, pollers);
 	begin = now() - begin;
 	bench_end();
@@ -108,32 +139,49 @@ static void measure_blocked(const char *name, unsigned int pollers, unsigned int
 	say(name, 1, begin);
 	snprintf(wakes, sizeof(wakes), "wakes: %s", name);
 	say_figure(wakes, shared->wakes);
-	for (unsigned int i = 0; i < pollers; i++)
+	for (i = 0; i < pollers; i++)
 		stop(pids[i]);
-	if (sync_file)
+	if (what.sync_file)
 		close(polled);
+	if (what.whole) {
+		close(go[0]);
+		close(go[1]);
+	}
 	destroy_scene(fd);
 }
 
 void measure_pollers(void)
 {
+	static const struct blocked rows[] = {
+		{ "1 poller, 64 fences", 1, 64 },
+		{ "1 poller, 64 fences, reverse", 1, 64, .reverse = true },
+		{ "floor: 1 poller, 64 fences", 1, 64, .sync_file = true },
+		{ "8 pollers, 64 fences", 8, 64 },
+		{ "8 pollers, 64 fences, reverse", 8, 64, .reverse = true },
+		{ "floor: 8 pollers, 64 fences", 8, 64, .sync_file = true },
+		{ "1 poller, last of 1 fence", 1, 1, .last = true },
+		{ "1 poller, last of 8 fences", 1, 8, .last = true },
+		{ "1 poller, last of 64 fences", 1, 64, .last = true },
+		{ "poll, sleep, signal: 1 fence", 1, 1, .whole = true },
+		{ "poll, sleep, signal: 8 fences", 1, 8, .whole = true },
+		{ "poll, sleep, signal: 8, reverse", 1, 8, .reverse = true, .whole = true },
+	};
+	struct blocked what;
 	char name[64];
 
-	measure_blocked("1 poller, 64 fences", 1, 64, 0, 0);
-	measure_blocked("1 poller, 64 fences, reverse", 1, 64, 1, 0);
-	measure_blocked("floor: 1 poller, 64 fences", 1, 64, 0, 1);
-	measure_blocked("8 pollers, 64 fences", 8, 64, 0, 0);
-	measure_blocked("8 pollers, 64 fences, reverse", 8, 64, 1, 0);
-	measure_blocked("floor: 8 pollers, 64 fences", 8, 64, 0, 1);
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		measure_blocked(rows[i]);
 	for (unsigned int pollers = 1; pollers <= MAX_POLLERS; pollers *= 2) {
 		snprintf(name, sizeof(name), "64 fences @pollers=%u", pollers);
-		measure_blocked(name, pollers, 64, 0, 0);
+		measure_blocked((struct blocked) { name, pollers, 64 });
 	}
 	for (unsigned int fences = 1; fences <= 256; fences *= 4) {
+		what = (struct blocked) { name, 1, fences };
 		snprintf(name, sizeof(name), "1 poller @fences=%u", fences);
-		measure_blocked(name, 1, fences, 0, 0);
+		measure_blocked(what);
 		snprintf(name, sizeof(name), "1 poller, reverse @fences=%u", fences);
-		measure_blocked(name, 1, fences, 1, 0);
+		what.reverse = true;
+		measure_blocked(what);
 	}
 }
 
