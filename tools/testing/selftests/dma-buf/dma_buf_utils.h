@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/poll.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 
 #include "differences.h"
 #include "dma_buf_user.h"
@@ -25,6 +26,17 @@ static inline bool on_stock(void)
 	const char *stock = getenv("DMA_BUF_STOCK");
 
 	return stock && !strcmp(stock, "1");
+}
+
+/* Linux 7.3 and later tighten the files of pseudo file systems. */
+static inline bool kernel_is_since(int major, int minor)
+{
+	struct utsname uts;
+	int release[2] = {};
+
+	uname(&uts);
+	sscanf(uts.release, "%d.%d", &release[0], &release[1]);
+	return release[0] > major || (release[0] == major && release[1] >= minor);
 }
 
 /* End the case, unless it has failed before, as one that differs. */

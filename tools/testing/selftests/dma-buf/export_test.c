@@ -375,6 +375,58 @@ TEST_F(buffer, watch_does_not_pin)
 	close(notify);
 }
 
+/* Passes when a watch reports no access to a buffer: it is a file without a path. */
+TEST_F(buffer, watch_sees_nothing)
+{
+	int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	char path[48], events[512];
+
+	if (notify < 0)
+		SKIP(return, "no inotify: needs CONFIG_INOTIFY_USER");
+	if (!kernel_is_since(7, 3))
+		SKIP(return, "this kernel reports events of pseudo files");
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
+	must(or_errno(inotify_add_watch(notify, path, IN_ACCESS | IN_MODIFY |
+					IN_OPEN | IN_CLOSE)));
+	munmap(map_buffer(self->fd, self->size), self->size);
+	set_name(self->fd, SHORTER);
+	close_buffer();
+	ASSERT_EQ(-1, read(notify, events, sizeof(events)));
+	EXPECT_EQ(EAGAIN, errno);
+	close(notify);
+}
+
+/*
+ * Passes when stat, fdinfo and bufinfo agree on the inode number, all its 64 bits, and
+ * another buffer has another one.
+ */
+TEST_F(buffer, inode_number)
+{
+	static struct bufinfo info;
+	unsigned long long ino = 0;
+	struct bufinfo_row *row;
+	char path[48], *text;
+	struct stat st;
+	int other;
+
+	ASSERT_EQ(0, fstat(self->fd, &st));
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->fd);
+	text = text_of(path, 4096);
+	ASSERT_NE(NULL, text);
+	ASSERT_EQ(1, sscanf(line_with(text, "ino:"), "ino:\t%llu", &ino));
+	free(text);
+	EXPECT_EQ(st.st_ino, ino);
+	other = must(self->from->alloc(self->dev, self->size, true));
+	EXPECT_NE(ino, inode_of(other));
+	close(other);
+	if (self->objects < 0)
+		return;
+	read_bufinfo(&info, 4096);
+	row = bufinfo_row(&info, self->ino);
+	ASSERT_NE(NULL, row);
+	EXPECT_EQ(ino, row->ino);
+}
+
 /* How many files are open everywhere. */
 static long open_files(void)
 {

@@ -21,6 +21,20 @@ TEST_F(buffer, two_mappings_share)
 	munmap(two, self->size);
 }
 
+/* Passes when a mapping neither is executable nor can be made so. */
+TEST_F(buffer, not_executable)
+{
+	void *map;
+
+	if (!kernel_is_since(7, 3))
+		SKIP(return, "this kernel's pseudo file systems allow PROT_EXEC");
+	err_mmap(EPERM, self->size, PROT_READ | PROT_EXEC, MAP_SHARED, self->fd, 0);
+	map = map_buffer(self->fd, self->size);
+	ASSERT_EQ(-1, mprotect(map, self->size, PROT_READ | PROT_EXEC));
+	EXPECT_EQ(EACCES, errno);
+	munmap(map, self->size);
+}
+
 /* Passes when a new buffer does not show somebody else's bytes. */
 TEST_F(buffer, new_pages_are_zero)
 {

@@ -7,7 +7,6 @@
  */
 #include <sched.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 
 #include <drm/vgem_drm.h>
 
