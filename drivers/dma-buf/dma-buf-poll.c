@@ -138,7 +138,7 @@ static void dma_buf_poll_add_idle(struct dma_buf_poll *poll,
 
 static struct dma_buf_poll *dma_buf_poll_create(struct dma_buf_object *obj)
 {
-	struct dma_buf_poll *poll = kzalloc(sizeof(*poll), GFP_KERNEL_ACCOUNT);
+	struct dma_buf_poll *poll = kzalloc_obj(*poll, GFP_KERNEL_ACCOUNT);
 
 	if (!poll)
 		return NULL;
@@ -271,7 +271,7 @@ dma_buf_poll_watch_lock(struct dma_buf_poll *poll, struct dma_fence *fence)
 			return poll->idle;
 		spin_unlock_irq(&wait->lock);
 
-		watch = kzalloc(sizeof(*watch), GFP_KERNEL_ACCOUNT);
+		watch = kzalloc_obj(*watch, GFP_KERNEL_ACCOUNT);
 		if (!watch)
 			return NULL;
 

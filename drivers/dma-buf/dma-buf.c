@@ -352,74 +352,75 @@ static int dma_buf_resv_wait(struct dma_resv *resv, enum dma_resv_usage usage)
 }
 
 /**
- * struct dma_buf_sgt_guise - a table without pages, shown to the importer
- * @shown: lengths and DMA addresses of @own
- * @own: the exporter's table, as the exporter made it
- * @entries: number of entries that were allocated for @shown
+ * struct dma_buf_sgt_debug - a copy of a table for the importer, without pages
+ * @copy: lengths and DMA addresses of @orig
+ * @orig: the exporter's table
+ * @entries: number of entries that were allocated for @copy
  */
-struct dma_buf_sgt_guise {
-	struct sg_table shown;
-	struct sg_table *own;
+struct dma_buf_sgt_debug {
+	struct sg_table copy;
+	struct sg_table *orig;
 	unsigned int entries;
 };
 
 /*
- * Importers have no business with the pages behind a table. With debugging on
- * they get a copy that has none, and those who look come to grief at once.
+ * Importers must not use the pages behind a table. With CONFIG_DMABUF_DEBUG they get
+ * a copy without page pointers, so misuse crashes at once.
  */
-static struct sg_table *dma_buf_sgt_hide(struct sg_table *own)
+static struct sg_table *dma_buf_sgt_wrap(struct sg_table *orig)
 {
 	/* orig_nents is 0 for exporters that have DMA addresses but no pages. */
-	unsigned int entries = max(own->orig_nents, own->nents);
-	struct dma_buf_sgt_guise *guise;
+	unsigned int entries = max(orig->orig_nents, orig->nents);
+	struct dma_buf_sgt_debug *debug;
 	struct scatterlist *from, *to;
 	int i, ret;
 
 	if (!IS_ENABLED(CONFIG_DMABUF_DEBUG))
-		return own;
+		return orig;
 
-	guise = kmalloc(sizeof(*guise), GFP_KERNEL);
-	if (!guise)
+	debug = kmalloc_obj(*debug);
+	if (!debug)
 		return ERR_PTR(-ENOMEM);
 
 	/* No table can be allocated for no entries. */
-	guise->entries = max(entries, 1);
-	ret = sg_alloc_table(&guise->shown, guise->entries, GFP_KERNEL);
+	debug->entries = max(entries, 1);
+	ret = sg_alloc_table(&debug->copy, debug->entries, GFP_KERNEL);
 	if (ret) {
-		kfree(guise);
+		kfree(debug);
 		return ERR_PTR(ret);
 	}
 
-	to = guise->shown.sgl;
-	for_each_sg(own->sgl, from, entries, i) {
+	to = debug->copy.sgl;
+	for_each_sg(orig->sgl, from, entries, i) {
 		unsigned long no_page = to->page_link;
 
 		*to = *from;
 		to->page_link = no_page;
 		to = sg_next(to);
 	}
-	guise->shown.orig_nents = own->orig_nents;
-	guise->shown.nents = own->nents;
-	guise->own = own;
+	debug->copy.orig_nents = orig->orig_nents;
+	debug->copy.nents = orig->nents;
+	debug->orig = orig;
 
-	return &guise->shown;
+	return &debug->copy;
 }
 
-static struct sg_table *dma_buf_sgt_unhide(struct sg_table *shown)
+/* Free the copy that dma_buf_sgt_wrap() made; return the exporter's table. */
+static struct sg_table *dma_buf_sgt_unwrap(struct sg_table *copy)
 {
-	struct dma_buf_sgt_guise *guise;
-	struct sg_table *own;
+	struct dma_buf_sgt_debug *debug;
+	struct sg_table *orig;
 
 	if (!IS_ENABLED(CONFIG_DMABUF_DEBUG))
-		return shown;
+		return copy;
 
-	guise = container_of(shown, struct dma_buf_sgt_guise, shown);
-	own = guise->own;
-	guise->shown.orig_nents = guise->entries;
-	sg_free_table(&guise->shown);
-	kfree(guise);
+	debug = container_of(copy, struct dma_buf_sgt_debug, copy);
+	orig = debug->orig;
+	debug->copy.orig_nents = debug->entries;
+	sg_free_table(&debug->copy);
+	kfree(debug);
 
-	return own;
+	return orig;
 }
 
 static struct dma_buf_attachment *
@@ -716,7 +717,7 @@ static struct sg_table *dma_buf_sgt_map_static(struct dma_buf_attachment *attach
 struct sg_table *dma_buf_map_attachment(struct dma_buf_attachment *attach,
 					enum dma_data_direction dir)
 {
-	struct sg_table *sgt, *shown;
+	struct sg_table *sgt, *copy;
 
 	might_sleep();
 
@@ -732,15 +733,15 @@ struct sg_table *dma_buf_map_attachment(struct dma_buf_attachment *attach,
 	if (IS_ERR(sgt))
 		return sgt;
 
-	shown = dma_buf_sgt_hide(sgt);
-	if (IS_ERR(shown)) {
+	copy = dma_buf_sgt_wrap(sgt);
+	if (IS_ERR(copy)) {
 		dma_buf_sgt_unmap(attach, sgt, dir);
-		return shown;
+		return copy;
 	}
 
-	dma_buf_sgt_check(shown);
+	dma_buf_sgt_check(copy);
 	trace_dma_buf_map(attach, dir);
-	return shown;
+	return copy;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_map_attachment, "DMA_BUF");
 
@@ -792,7 +793,7 @@ void dma_buf_unmap_attachment(struct dma_buf_attachment *attach,
 	dma_resv_assert_held(attach->dmabuf->resv);
 
 	trace_dma_buf_unmap(attach, dir);
-	dma_buf_sgt_unmap(attach, dma_buf_sgt_unhide(sgt), dir);
+	dma_buf_sgt_unmap(attach, dma_buf_sgt_unwrap(sgt), dir);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment, "DMA_BUF");
 
