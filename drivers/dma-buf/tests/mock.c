@@ -50,7 +50,7 @@ static const char * const mock_op_names[] = {
 	[MOCK_MMAP] = "mmap",
 	[MOCK_VMAP] = "vmap",
 	[MOCK_VUNMAP] = "vunmap",
-	[MOCK_MOVE_NOTIFY] = "move_notify",
+	[MOCK_INVALIDATE_MAPPINGS] = "invalidate_mappings",
 	[MOCK_OPS] = "none",
 };
 
