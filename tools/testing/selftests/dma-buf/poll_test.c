@@ -640,6 +640,8 @@ TEST_F(buffer, aio_poll)
 /* A minimal io_uring: one request at a time */
 struct ring {
 	int fd;
+	void *rings;
+	size_t rings_size, sqes_size;
 	unsigned int *sq_tail, *sq_array, *cq_head, *cq_tail;
 	unsigned int sq_mask, cq_mask;
 	struct io_uring_sqe *sqes;
@@ -657,10 +659,11 @@ static int ring_open(struct ring *ring)
 	ring->fd = or_errno(syscall(__NR_io_uring_setup, 4, &params));
 	if (ring->fd < 0)
 		return ring->fd;
-	rings = RING_MAP(ring->fd, params.cq_off.cqes + params.cq_entries *
-			 sizeof(*ring->cqes), IORING_OFF_SQ_RING);
-	ring->sqes = RING_MAP(ring->fd, params.sq_entries * sizeof(*ring->sqes),
-			      IORING_OFF_SQES);
+	ring->rings_size = params.cq_off.cqes + params.cq_entries * sizeof(*ring->cqes);
+	ring->sqes_size = params.sq_entries * sizeof(*ring->sqes);
+	rings = RING_MAP(ring->fd, ring->rings_size, IORING_OFF_SQ_RING);
+	ring->sqes = RING_MAP(ring->fd, ring->sqes_size, IORING_OFF_SQES);
+	ring->rings = rings;
 	if (rings == MAP_FAILED || ring->sqes == MAP_FAILED)
 		return -errno;
 	ring->sq_tail = (void *)(rings + params.sq_off.tail);
@@ -671,6 +674,14 @@ static int ring_open(struct ring *ring)
 	ring->cq_mask = *(unsigned int *)(rings + params.cq_off.ring_mask);
 	ring->cqes = (void *)(rings + params.cq_off.cqes);
 	return 0;
+}
+
+/* Its requests are cancelled a moment after the last mapping and descriptor. */
+static void ring_close(struct ring *ring)
+{
+	munmap(ring->rings, ring->rings_size);
+	munmap(ring->sqes, ring->sqes_size);
+	close(ring->fd);
 }
 
 /* Hand @request to the kernel; 1, or -errno. */
@@ -727,7 +738,7 @@ TEST_F(buffer, io_uring_poll)
 		advance(self->timeline, 1);
 		EXPECT_EQ(POLLIN, ring_result(&ring, SOON));
 	}
-	close(ring.fd);
+	ring_close(&ring);
 }
 
 /* Passes when a ring holds a buffer while it polls it, and no longer. */
@@ -760,7 +771,7 @@ TEST_F(buffer, io_uring_cancel)
 	if (differs_on_stock(POLL_PINS_FILE, listed(self->ino)))
 		return;
 	EXPECT_TRUE(unlisted_soon(self->ino));
-	close(ring.fd);
+	ring_close(&ring);
 }
 
 /* A request of io_uring or of aio, which completes with the events of a wake-up */
@@ -784,7 +795,7 @@ static void request_close(struct request *request)
 	if (request->aio)
 		syscall(SYS_io_destroy, request->context);
 	else
-		close(request->ring.fd);
+		ring_close(&request->ring);
 }
 
 /* Have the kernel poll @fd; 1, or -errno. */
@@ -1050,7 +1061,7 @@ TEST_F(buffer, multishot_request)
 	}
 	advance(line[7 * 3 % 8], 1);
 	i = ring_result(&ring, SOON);
-	close(ring.fd);
+	ring_close(&ring);
 	if (differs_on_stock(REQUEST_COMPLETES_EARLY, early))
 		return;
 	EXPECT_EQ(0, early);
@@ -1094,37 +1105,59 @@ static int call_spin(struct worker *worker)
 	return ret;
 }
 
-/* Passes when a poller wakes while a real-time thread keeps the CPU that signalled. */
+/*
+ * How many ms after the last signal a poller is back, whose fences signal on a CPU that
+ * is busy from then on; or -errno.
+ */
+static double late_poller(int fd, int fences)
+{
+	struct spinner spinner = { .fences = fences };
+	struct worker worker = { .call = call_spin, .arg = (uintptr_t)&spinner };
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	double late;
+	int ret = 0, i;
+
+	for (i = 0; i < fences; i++) {
+		spinner.line[i] = sys_timeline();
+		ret = ret ?: sys_add_fence(fd, WRITE, spinner.line[i], 1);
+	}
+	ret = ret ?: -worker_begin(&worker);
+	if (ret)
+		return ret;
+	if (poll(&pfd, 1, SOON) != 1)
+		ret = -ETIME;
+	late = now_ms() - spinner.signalled;
+	ret = worker_join(&worker) ?: ret;
+	for (i = 0; i < fences; i++)
+		close(spinner.line[i]);
+	return ret ?: late;
+}
+
+/*
+ * Passes when a poller wakes while a real-time thread keeps the CPU that signalled:
+ * once in five times, since other work may delay it as well.
+ */
 TEST_F(buffer, signalled_on_a_busy_cpu)
 {
-	struct spinner spinner;
-	int i;
+	double late, best;
+	int fences, i;
 
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		SKIP(return, "needs two CPUs");
 	ASSERT_EQ(0, stay_on_cpu(0));
-	for (spinner.fences = 1; spinner.fences <= 2; spinner.fences++) {
-		struct worker worker = {
-			.call = call_spin, .arg = (uintptr_t)&spinner,
-		};
-		struct pollfd pfd = { .fd = self->fd, .events = POLLIN };
-		double late;
-
-		for (i = 0; i < spinner.fences; i++) {
-			spinner.line[i] = timeline();
-			add_fence(self->fd, WRITE, spinner.line[i], 1);
+	for (fences = 1; fences <= 2; fences++) {
+		best = SPIN_MS;
+		for (i = 0; i < 5 && best > SPIN_MS / 2; i++) {
+			late = late_poller(self->fd, fences);
+			ASSERT_LE(0, late)
+				TH_LOG("error %.0f", late);
+			best = late < best ? late : best;
 		}
-		worker_start(&worker);
-		EXPECT_EQ(1, poll(&pfd, 1, SOON));
-		late = now_ms() - spinner.signalled;
-		ASSERT_EQ(0, worker_join(&worker));
-		EXPECT_LT(late, SPIN_MS / 2)
+		EXPECT_LT(best, SPIN_MS / 2)
 			TH_LOG("with %d fences the poller came back %.0f ms late",
-			       spinner.fences, late);
-		for (i = 0; i < spinner.fences; i++)
-			close(spinner.line[i]);
+			       fences, best);
 	}
 }
 

@@ -644,6 +644,18 @@ static void check_memory(void)
 		problem("kmemleak: %u unreferenced objects", leaks);
 }
 
+/*
+ * Is @line, from "WARNING: " on, of WARN() rather than of a lock checker? It begins
+ * "WARNING: CPU: " or, since 7.x, has the place first: "WARNING: FILE:LINE at CODE".
+ */
+static int is_warn(const char *line)
+{
+	int line_number = 0;
+
+	return !strncmp(line, "WARNING: CPU: ", 14) ||
+	       sscanf(line, "WARNING: %*[^: ]:%d at ", &line_number) == 1;
+}
+
 /* Returns what a log line complains about, or NULL. */
 static const char *find_complaint(const char *line)
 {
@@ -661,8 +673,7 @@ static const char *find_complaint(const char *line)
 	for (size_t i = 0; i < ARRAY_SIZE(complaints); i++) {
 		const char *found = strstr(line, complaints[i]);
 
-		/* WARN() says "WARNING: CPU:", a lock checker something else */
-		if (found && !(warn_allowed && !strncmp(found, "WARNING: CPU:", 13)))
+		if (found && !(warn_allowed && is_warn(found)))
 			return found;
 	}
 	return NULL;
