@@ -227,26 +227,6 @@ static void dma_buf_export_owner_going(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
 }
 
-/*
- * Passes when an export that fails with the file already made leaves nothing behind.
- * The file is closed by a work item, and puts the inode then: one that was put before
- * is a BUG in iput().
- */
-static void dma_buf_export_fails_late(struct kunit *test)
-{
-	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
-
-	if (!IS_ENABLED(CONFIG_DMABUF_SYSFS_STATS))
-		kunit_skip(test, "nothing fails so late without the statistics");
-
-	exp->info.exp_name = NULL;
-	exp->info.owner = mock_module(test, false);
-	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(mock_export(exp)), -EINVAL);
-	flush_delayed_fput();
-	KUNIT_EXPECT_EQ(test, exp->calls, 0);
-	KUNIT_EXPECT_EQ(test, mock_module_users(exp->info.owner), 0);
-}
-
 /* Passes when the exporter's name is not copied but kept. */
 static void dma_buf_export_name_kept(struct kunit *test)
 {
@@ -368,7 +348,6 @@ static struct kunit_case dma_buf_export_cases[] = {
 	KUNIT_CASE(dma_buf_export_ino_not_reused),
 	KUNIT_CASE(dma_buf_export_magic),
 	KUNIT_CASE(dma_buf_export_owner_going),
-	KUNIT_CASE(dma_buf_export_fails_late),
 	KUNIT_CASE(dma_buf_export_name_kept),
 	KUNIT_CASE(dma_buf_export_release_path_pinned),
 	KUNIT_CASE(dma_buf_export_release_inode_pinned),

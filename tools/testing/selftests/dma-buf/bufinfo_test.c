@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel tells about buffers: bufinfo in debugfs byte for byte, the
- * tail of fdinfo, and the statistics in sysfs.
+ * What the kernel tells about buffers: bufinfo in debugfs byte for byte, and the
+ * tail of fdinfo.
  */
 #include <sched.h>
 
@@ -410,32 +410,6 @@ TEST_F(buffer, fdinfo_without_a_name)
 	ASSERT_NE(NULL, tail);
 	EXPECT_STREQ(expected, tail);
 	free(text);
-}
-
-/* Passes when sysfs has the buffer while it lives. */
-TEST_F(buffer, sysfs_statistics)
-{
-	char path[96], expected[64];
-	char *text;
-
-	if (access("/sys/kernel/dmabuf/buffers", F_OK))
-		SKIP(return, "no statistics: needs CONFIG_DMABUF_SYSFS_STATS");
-	snprintf(path, sizeof(path), "/sys/kernel/dmabuf/buffers/%lu/size", self->ino);
-	snprintf(expected, sizeof(expected), "%zu\n", self->size);
-	text = text_of(path, 4096);
-	ASSERT_NE(NULL, text);
-	EXPECT_STREQ(expected, text);
-	free(text);
-	snprintf(path, sizeof(path), "/sys/kernel/dmabuf/buffers/%lu/exporter_name",
-		 self->ino);
-	snprintf(expected, sizeof(expected), "%s\n", self->from->exp_name);
-	text = text_of(path, 4096);
-	ASSERT_NE(NULL, text);
-	EXPECT_STREQ(expected, text);
-	free(text);
-	close_buffer();
-	EXPECT_EQ(-1, access(path, F_OK));
-	EXPECT_EQ(ENOENT, errno);
 }
 
 TEST_HARNESS_MAIN
