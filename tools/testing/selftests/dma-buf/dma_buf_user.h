@@ -469,7 +469,7 @@ static inline bool objects_settle(long want)
 {
 	int tries;
 
-	for (tries = 0; tries < 300; tries++) {
+	for (tries = 0; tries < 1000; tries++) {
 		if (sys_objects() == want)
 			return true;
 		sleep_ms(10);

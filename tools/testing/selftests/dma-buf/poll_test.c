@@ -607,7 +607,13 @@ static int aio_result(aio_context_t context, int ms)
 {
 	struct timespec timeout = { ms / 1000, ms % 1000 * 1000000L };
 	struct io_event event = {};
-	int ret = or_errno(syscall(SYS_io_getevents, context, 1, 1, &event, &timeout));
+	int ret;
+
+	/* A ring that is closed interrupts the threads that used it. */
+	do {
+		ret = or_errno(syscall(SYS_io_getevents, context, 1, 1, &event,
+				       &timeout));
+	} while (ret == -EINTR);
 
 	return ret <= 0 ? ret : (int)event.res;
 }
@@ -703,8 +709,11 @@ static int ring_result(struct ring *ring, int ms)
 	unsigned int head = *ring->cq_head;
 	int ret;
 
-	syscall(__NR_io_uring_enter, ring->fd, 0, 1,
-		IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof(arg));
+	do {
+		ret = or_errno(syscall(__NR_io_uring_enter, ring->fd, 0, 1,
+				       IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG,
+				       &arg, sizeof(arg)));
+	} while (ret == -EINTR);
 	if (head == __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE))
 		return 0;
 	ret = ring->cqes[head & ring->cq_mask].res;
@@ -1126,7 +1135,10 @@ static double late_poller(int fd, int fences)
 		return ret;
 	if (poll(&pfd, 1, SOON) != 1)
 		ret = -ETIME;
+	/* The poller may be back before the signal's time is taken. */
 	late = now_ms() - spinner.signalled;
+	if (late < 0)
+		late = 0;
 	ret = worker_join(&worker) ?: ret;
 	for (i = 0; i < fences; i++)
 		close(spinner.line[i]);
