@@ -167,6 +167,12 @@ TEST_F(buffer, control_characters)
 		{ "\r\v\f\b", "\\015\\013\\014\\010" },
 		{ "a b\\c \"quoted\" 'name' %s", "a b\\c \"quoted\" 'name' %s" },
 		{ "gr\xc3\xbc\xc3\x9f \xe2\x9b\xb5", "gr\xc3\xbc\xc3\x9f \xe2\x9b\xb5" },
+		/* the longest name and the longest text */
+		{ "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n",
+		  "\\012\\012\\012\\012\\012\\012\\012\\012"
+		  "\\012\\012\\012\\012\\012\\012\\012\\012"
+		  "\\012\\012\\012\\012\\012\\012\\012\\012"
+		  "\\012\\012\\012\\012\\012\\012\\012" },
 	};
 	static struct bufinfo info;
 	struct bufinfo_row *row;
@@ -187,6 +193,7 @@ TEST_F(buffer, control_characters)
 			TH_LOG("%s", text);
 		last = strstr(text, "\nname:\t");
 		ASSERT_NE(NULL, last);
+		ASSERT_EQ('\n', last[strlen(last) - 1]);
 		last[strlen(last) - 1] = '\0';
 		EXPECT_STREQ(rows[i].shown, last + 7);
 		free(text);
@@ -197,6 +204,52 @@ TEST_F(buffer, control_characters)
 		ASSERT_NE(NULL, row);
 		EXPECT_STREQ(rows[i].shown, row->name);
 	}
+}
+
+/*
+ * Passes when each of the 255 bytes that a name may have comes out of fdinfo and
+ * bufinfo as three octal digits if it is a control character, or else as it is.
+ */
+TEST_F(buffer, each_byte)
+{
+	static struct bufinfo info;
+	struct bufinfo_row *row;
+	char name[4], shown[8];
+	int byte;
+
+	set_name(self->fd, "\033");
+	if (differs_on_stock(NAMES_ARE_RAW, !strcmp("\033", name_by_fdinfo(self->fd))))
+		return;
+	for (byte = 1; byte < 256; byte++) {
+		snprintf(name, sizeof(name), "<%c>", byte);
+		snprintf(shown, sizeof(shown),
+			 byte < ' ' || byte == 0x7f ? "<\\%03o>" : "<%c>", byte);
+		set_name(self->fd, name);
+		EXPECT_STREQ(shown, name_by_fdinfo(self->fd))
+			TH_LOG("fdinfo, byte %#x", byte);
+		if (self->objects < 0)
+			continue;
+		read_bufinfo(&info, 4096);
+		row = bufinfo_row(&info, self->ino);
+		ASSERT_NE(NULL, row);
+		EXPECT_STREQ(shown, row->name)
+			TH_LOG("bufinfo, byte %#x", byte);
+	}
+}
+
+/* Passes when a name with line feeds is one line of maps. */
+TEST_F(buffer, line_feed_in_maps)
+{
+	void *map = map_buffer(self->fd, self->size);
+	char *maps;
+
+	set_name(self->fd, "x\n00400000-00401000 rwxp y");
+	maps = text_of("/proc/self/maps", 65536);
+	ASSERT_NE(NULL, maps);
+	EXPECT_NE(NULL, strstr(maps, "/dmabuf:x\\01200400000-00401000 rwxp y\n"))
+		TH_LOG("%s", maps);
+	free(maps);
+	munmap(map, self->size);
 }
 
 /* Passes when each holder of the buffer sees a name that any of them gave. */
