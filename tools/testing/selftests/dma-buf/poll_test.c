@@ -852,6 +852,22 @@ static int request_submit(struct request *request, int fd, short events)
 	return or_errno(syscall(SYS_io_submit, request->context, 1, &list));
 }
 
+/* Are there requests of both kinds? */
+static bool requests_work(void)
+{
+	struct request request;
+	int aio;
+
+	for (aio = 0; aio < 2; aio++) {
+		if (request_open(&request, aio))
+			return false;
+		request_close(&request);
+	}
+	return true;
+}
+
+#define SKIP_REQUESTS "no requests to wait with: needs CONFIG_AIO, CONFIG_IO_URING"
+
 /* The events that the request completed with within @ms, 0 for none. */
 static int request_result(struct request *request, int ms)
 {
@@ -966,6 +982,8 @@ static const char *late_name(const struct late_row *row)
 	return text;
 }
 
+#define EARLY "completes with a fence pending"
+
 /*
  * Add a fence and a first waiter that finds it, then another fence and a request
  * that finds both: NULL, or the check that failed.
@@ -988,10 +1006,12 @@ static const char *late_request(const struct late_row *row, int fd, int one,
 		bad = "is not accepted";
 	sys_advance(one, 1);
 	early = request_result(&second, 10);
-	if (!bad && early)
-		bad = "completes with a fence pending";
 	if (!bad && sys_ready(fd, row->events))
 		bad = "and poll() finds the buffer ready with a fence pending";
+	/* Nor may a poll() that finds the buffer busy complete it. */
+	early = early ?: request_result(&second, 0);
+	if (!bad && early)
+		bad = EARLY;
 	sys_advance(two, 1);
 	done = early ?: request_result(&second, SOON);
 	if (!bad && done != row->events)
@@ -1008,14 +1028,16 @@ static const char *late_request(const struct late_row *row, int fd, int one,
  */
 TEST_F_TIMEOUT(buffer, late_request, PATIENCE)
 {
+	const char *bad = NULL;
 	struct late_row row;
-	const char *bad;
-	unsigned int i;
 	__u32 value = 0;
+	unsigned int i;
 	int other;
 
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
+	if (!requests_work())
+		SKIP(return, SKIP_REQUESTS);
 	other = timeline();
 	for (i = 0; i < FIRST_KINDS * 8; i++) {
 		row = (struct late_row) {
@@ -1025,6 +1047,8 @@ TEST_F_TIMEOUT(buffer, late_request, PATIENCE)
 			.fence = i & 1 ? READ : WRITE,
 			.events = i & 1 ? POLLOUT : POLLIN,
 		};
+		if (row.kind == NOTHING && row.leaves)
+			continue;
 		bad = late_request(&row, self->fd, self->timeline, other, ++value);
 		if (on_stock() && bad)
 			break;
@@ -1032,9 +1056,8 @@ TEST_F_TIMEOUT(buffer, late_request, PATIENCE)
 			TH_LOG("a request of %s %s", late_name(&row), bad);
 	}
 	close(other);
-	if (on_stock())
-		ends_on_stock(_metadata, REQUEST_COMPLETES_EARLY,
-			      i < FIRST_KINDS * 8);
+	if (differs_on_stock(REQUEST_COMPLETES_EARLY, bad && !strcmp(bad, EARLY)))
+		return;
 }
 
 /*
@@ -1048,6 +1071,8 @@ TEST_F(buffer, request_for_both)
 
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
+	if (!requests_work())
+		SKIP(return, SKIP_REQUESTS);
 	reader = timeline();
 	for (aio = 0; aio < 2; aio++) {
 		add_fence(self->fd, WRITE, self->timeline, aio + 1);
