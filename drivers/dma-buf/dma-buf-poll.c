@@ -41,6 +41,7 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
+#include <linux/err.h>
 #include <linux/poll.h>
 #include <linux/rbtree.h>
 #include <linux/rcupdate.h>
@@ -251,36 +252,57 @@ static bool dma_buf_poll_watch_less(struct rb_node *node,
 	return dma_buf_poll_watch_cmp(watch->fence, parent) < 0;
 }
 
-/*
- * Find the watch of @fence, or else an idle one. Locks the wait queue, unless
- * there is no memory and NULL is returned.
- */
-static struct dma_buf_poll_watch *
-dma_buf_poll_watch_lock(struct dma_buf_poll *poll, struct dma_fence *fence)
+/* Allocate another watch, for a waiter that finds more fences than any before. */
+static bool dma_buf_poll_watch_create(struct dma_buf_poll *poll)
 {
 	wait_queue_head_t *wait = &poll->obj->wait;
 	struct dma_buf_poll_watch *watch;
+
+	watch = kzalloc_obj(*watch, GFP_KERNEL_ACCOUNT);
+	if (!watch)
+		return false;
+
+	watch->poll = poll;
+	spin_lock_irq(&wait->lock);
+	watch->next = poll->first.next;
+	poll->first.next = watch;
+	dma_buf_poll_add_idle(poll, watch);
+	spin_unlock_irq(&wait->lock);
+
+	return true;
+}
+
+/*
+ * Count @fence for @events. Return the watch that its callback is to be added with,
+ * NULL if it has one already, or -EAGAIN if no watch is idle.
+ */
+static struct dma_buf_poll_watch *
+dma_buf_poll_watch_add(struct dma_buf_poll *poll, struct dma_fence *fence,
+		       __poll_t events)
+{
+	struct dma_buf_poll_watch *watch;
 	struct rb_node *node;
 
-	spin_lock_irq(&wait->lock);
-	for (;;) {
-		node = rb_find(fence, &poll->armed, dma_buf_poll_watch_cmp);
-		if (node)
-			return rb_entry(node, struct dma_buf_poll_watch, node);
-		if (poll->idle)
-			return poll->idle;
-		spin_unlock_irq(&wait->lock);
+	lockdep_assert_held(&poll->obj->wait.lock);
 
-		watch = kzalloc_obj(*watch, GFP_KERNEL_ACCOUNT);
-		if (!watch)
-			return NULL;
-
-		watch->poll = poll;
-		spin_lock_irq(&wait->lock);
-		watch->next = poll->first.next;
-		poll->first.next = watch;
-		dma_buf_poll_add_idle(poll, watch);
+	node = rb_find(fence, &poll->armed, dma_buf_poll_watch_cmp);
+	if (node) {
+		watch = rb_entry(node, struct dma_buf_poll_watch, node);
+		dma_buf_poll_count(poll, events & ~watch->events, 1);
+		watch->events |= events;
+		return NULL;
 	}
+
+	watch = poll->idle;
+	if (!watch)
+		return ERR_PTR(-EAGAIN);
+
+	poll->idle = watch->next_idle;
+	watch->fence = dma_fence_get(fence);
+	watch->events = events;
+	rb_add(&watch->node, &poll->armed, dma_buf_poll_watch_less);
+	dma_buf_poll_count(poll, events, 1);
+	return watch;
 }
 
 /*
@@ -291,30 +313,23 @@ static int dma_buf_poll_arm(struct dma_buf_object *obj, struct dma_fence *fence,
 			    __poll_t events)
 {
 	struct dma_buf_poll *poll = dma_buf_poll_ensure(obj);
-	wait_queue_head_t *wait = &obj->wait;
 	struct dma_buf_poll_watch *watch;
 	bool added;
 
 	if (!poll)
 		return -ENOMEM;
 
-	watch = dma_buf_poll_watch_lock(poll, fence);
-	if (!watch)
-		return -ENOMEM;
-
-	if (watch->fence) {
-		dma_buf_poll_count(poll, events & ~watch->events, 1);
-		watch->events |= events;
-		spin_unlock_irq(&wait->lock);
-		return true;
+	for (;;) {
+		spin_lock_irq(&obj->wait.lock);
+		watch = dma_buf_poll_watch_add(poll, fence, events);
+		spin_unlock_irq(&obj->wait.lock);
+		if (!IS_ERR(watch))
+			break;
+		if (!dma_buf_poll_watch_create(poll))
+			return -ENOMEM;
 	}
-
-	poll->idle = watch->next_idle;
-	watch->fence = dma_fence_get(fence);
-	watch->events = events;
-	rb_add(&watch->node, &poll->armed, dma_buf_poll_watch_less);
-	dma_buf_poll_count(poll, events, 1);
-	spin_unlock_irq(&wait->lock);
+	if (!watch)
+		return true;
 
 	/*
 	 * The lock of a fence may be freed a grace period after the fence has
