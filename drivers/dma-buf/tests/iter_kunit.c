@@ -87,7 +87,9 @@ static void dma_buf_iter_export(struct kunit *test, struct mock_exporter **exp,
 		exp[i] = mock_exporter_alloc(test, 0, SZ_4K);
 		set_cpus_allowed_ptr(current, cpumask_of(cpu));
 		mock_export(exp[i]);
-		cpu = cpumask_next_wrap(cpu, cpu_online_mask);
+		cpu = cpumask_next(cpu, cpu_online_mask);
+		if (cpu >= nr_cpu_ids)
+			cpu = cpumask_first(cpu_online_mask);
 	}
 	set_cpus_allowed_ptr(current, allowed);
 	free_cpumask_var(allowed);
