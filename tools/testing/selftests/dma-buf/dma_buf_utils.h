@@ -35,7 +35,8 @@ static inline bool kernel_is_since(int major, int minor)
 	int release[2] = {};
 
 	uname(&uts);
-	sscanf(uts.release, "%d.%d", &release[0], &release[1]);
+	if (sscanf(uts.release, "%d.%d", &release[0], &release[1]) != 2)
+		return false;
 	return release[0] > major || (release[0] == major && release[1] >= minor);
 }
 
@@ -381,13 +382,16 @@ static inline bool bufinfo_fence(const char *line, struct bufinfo_row *row)
 	unsigned long long context, seqno;
 	int names = 0;
 
-	sscanf(line, "%15s fence:%llu:%llu%n", usage, &context, &seqno, &names);
+	if (sscanf(line, "%15s fence:%llu:%llu%n", usage, &context, &seqno,
+		   &names) != 3)
+		names = 0;
 	if (names && !strcmp(line + names, "   signalled"))
 		strcpy(state, "signalled");
-	else if (names)
-		sscanf(line + names, " %63s %31s %15s", name, driver, state);
-	else if (sscanf(line, "%15s fence:%31s %63s seq %llu %15s", usage, driver,
-			name, &seqno, state) != 5)
+	else if (names && sscanf(line + names, " %63s %31s %15s", name, driver,
+				 state) != 3)
+		return false;
+	else if (!names && sscanf(line, "%15s fence:%31s %63s seq %llu %15s",
+				  usage, driver, name, &seqno, state) != 5)
 		return false;
 
 	snprintf(row->fence, sizeof(row->fence), "%s %s %s %llu", usage, driver,

@@ -407,13 +407,14 @@ TEST_F(buffer, inode_number)
 	struct bufinfo_row *row;
 	char path[48], *text;
 	struct stat st;
-	int other;
+	int other, found;
 
 	ASSERT_EQ(0, fstat(self->fd, &st));
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->fd);
 	text = text_of(path, 4096);
 	ASSERT_NE(NULL, text);
-	ASSERT_EQ(1, sscanf(line_with(text, "ino:"), "ino:\t%llu", &ino));
+	found = sscanf(line_with(text, "ino:"), "ino:\t%llu", &ino);
+	ASSERT_EQ(1, found);
 	free(text);
 	EXPECT_EQ(st.st_ino, ino);
 	other = must(self->from->alloc(self->dev, self->size, true));
