@@ -406,6 +406,29 @@ static void dma_buf_misuse_release_attached(struct kunit *test)
 	EXPECT_WARNINGS(test, 0);
 }
 
+/* Passes when a leaked buffer is not mapped: it has no file to map with. */
+static void dma_buf_misuse_release_mmap(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct vm_area_struct *vma = kunit_kzalloc(test, sizeof(*vma),
+						   GFP_KERNEL);
+	struct dma_buf *dmabuf = exp->dmabuf;
+	struct iosys_map map;
+
+	KUNIT_ASSERT_NOT_NULL(test, vma);
+	vma->vm_end = PAGE_SIZE;
+	KUNIT_ASSERT_EQ(test, dma_buf_vmap_unlocked(dmabuf, &map), 0);
+	mock_log_reset(exp);
+	dma_buf_misuse_leak(test, exp);
+	rcu_barrier();
+
+	KUNIT_EXPECT_EQ(test, dma_buf_mmap(dmabuf, vma, 0), -EINVAL);
+	EXPECT_WARNINGS(test, 1);
+	KUNIT_EXPECT_EQ(test, exp->calls, 0);
+	dma_buf_vunmap_unlocked(dmabuf, &map);
+	EXPECT_WARNINGS(test, 0);
+}
+
 /* Passes when a buffer that goes before its vmap is leaked whole. */
 static void dma_buf_misuse_release_vmapped(struct kunit *test)
 {
@@ -550,6 +573,7 @@ static struct kunit_case dma_buf_misuse_cases[] = {
 	KUNIT_CASE(dma_buf_misuse_vunmap_without_vmap),
 	KUNIT_CASE(dma_buf_misuse_vunmap_foreign),
 	KUNIT_CASE(dma_buf_misuse_release_attached),
+	KUNIT_CASE(dma_buf_misuse_release_mmap),
 	KUNIT_CASE(dma_buf_misuse_release_vmapped),
 	KUNIT_CASE(dma_buf_misuse_release_both),
 	KUNIT_CASE_PARAM(dma_buf_misuse_lock_test,

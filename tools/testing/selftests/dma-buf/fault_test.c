@@ -25,6 +25,7 @@ struct operation {
 	bool listed;	/* in epoll before the buffer is busy */
 	unsigned int busy;	/* fences of a buffer made for one call */
 	unsigned int added;	/* fences that the call adds */
+	unsigned int waits;	/* fences to wait for, besides the signaller's own */
 
 	const struct exporter *from;
 	size_t size;
@@ -325,18 +326,33 @@ static int epoll_add(struct operation *op)
 
 static int signal_shortly(struct worker *worker)
 {
+	struct operation *op = (void *)(uintptr_t)worker->arg;
+	unsigned int i;
+
 	sleep_ms(SHORTLY);
+	for (i = 0; i < op->waits; i++)
+		if (sys_advance(op->timelines[i], 1))
+			return -EIO;
 	return sys_advance(worker->fd, 1);
 }
 
-/* A buffer that nobody has waited for, with a fence that signals shortly. */
+/* A buffer that nobody has waited for, with fences that signal shortly. */
 static bool fresh_wait(struct operation *op)
 {
+	unsigned int i;
+
 	op->epoll = epoll_create1(EPOLL_CLOEXEC);
 	op->signaller.call = signal_shortly;
+	op->signaller.arg = (uintptr_t)op;
 	op->signaller.fd = sys_timeline();
-	return fresh_buffer(op) && (!op->listed || !epoll_add(op)) &&
-	       !sys_add_fence(op->fd, RW, op->signaller.fd, 1) &&
+	for (i = 0; i < op->waits; i++)
+		op->timelines[i] = sys_timeline();
+	if (!fresh_buffer(op) || (op->listed && epoll_add(op)))
+		return false;
+	for (i = 0; i < op->waits; i++)
+		if (sys_add_fence(op->fd, RW, op->timelines[i], 1))
+			return false;
+	return !sys_add_fence(op->fd, RW, op->signaller.fd, 1) &&
 	       !worker_begin(&op->signaller);
 }
 
@@ -378,7 +394,10 @@ static bool wakes(struct operation *op, int ret)
 		    !sys_add_fence(op->fd, RW, op->signaller.fd, 2) &&
 		    !worker_begin(&op->signaller) && !call_poll_in(op) &&
 		    !worker_join(&op->signaller);
+	unsigned int i;
 
+	for (i = 0; i < op->waits; i++)
+		close(op->timelines[i]);
 	close(op->epoll);
 	close(op->signaller.fd);
 	return !close(op->fd) && good;
@@ -389,6 +408,13 @@ TEST_F(buffer, poll)
 {
 	walk_faults(.call = call_poll_in, .before = fresh_wait, .after = wakes,
 		    .ours = true);
+}
+
+/* Passes when the same holds of several fences, each with memory of its own. */
+TEST_F_TIMEOUT(buffer, poll_fences, PATIENCE)
+{
+	walk_faults(.call = call_poll_in, .before = fresh_wait, .after = wakes,
+		    .ours = true, .waits = 5);
 }
 
 /* Passes when epoll reports the event or EPOLLERR, or ENOMEM beforehand. */
