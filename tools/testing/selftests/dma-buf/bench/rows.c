@@ -161,14 +161,14 @@ static void cpu_access(void)
 	dma_buf_end_cpu_access(s.dmabuf, DMA_BIDIRECTIONAL);
 }
 
-static void move_notify(void)
+static void invalidate(void)
 {
-	dma_buf_move_notify(s.dmabuf);
+	dma_buf_invalidate_mappings(s.dmabuf);
 }
 
-static void floor_move_notify(void)
+static void floor_invalidate(void)
 {
-	bench_importer_ops.move_notify(attach);
+	bench_importer_ops.invalidate_mappings(attach);
 }
 
 static void attach_static(void)
@@ -217,11 +217,11 @@ static const struct row rows[] = {
 	  .prepare = prepare_vmap, .finish = finish_vmap },
 	{ "floor: vmap+vunmap nested", STATIC(0), .run = floor_vmap },
 	{ "begin+end_cpu_access", STATIC(1), .run = cpu_access },
-	{ "move_notify, 1 dynamic of 64",
+	{ "invalidate, 1 dynamic of 64",
 	  { .exporter = BENCH_DYNAMIC, .statics = 63, .dynamics = 1 },
-	  .locked = true, .run = move_notify },
-	{ "move_notify, 64 dynamic", DYNAMIC(64), .locked = true, .run = move_notify },
-	{ "floor: move_notify", DYNAMIC(1), .locked = true, .run = floor_move_notify },
+	  .locked = true, .run = invalidate },
+	{ "invalidate, 64 dynamic", DYNAMIC(64), .locked = true, .run = invalidate },
+	{ "floor: invalidate", DYNAMIC(1), .locked = true, .run = floor_invalidate },
 	{ "attach+detach static", STATIC(0), .run = attach_static },
 	{ "attach+detach dynamic", DYNAMIC(0), .run = attach_dynamic },
 	{ "attach+detach static to dynamic", DYNAMIC(0), .run = attach_static },

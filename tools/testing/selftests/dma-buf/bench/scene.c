@@ -77,12 +77,12 @@ struct dma_buf *scene_export(enum bench_exporter kind)
 	return dma_buf_export(&info);
 }
 
-static void scene_move_notify(struct dma_buf_attachment *attach)
+static void scene_invalidate(struct dma_buf_attachment *attach)
 {
 }
 
 const struct dma_buf_attach_ops bench_importer_ops = {
-	.move_notify = scene_move_notify,
+	.invalidate_mappings = scene_invalidate,
 };
 
 struct scene_fence {
