@@ -104,7 +104,6 @@ kernel_version()
 find_kernel()
 {
 	know_base "$BASE" || die "BASE=$BASE: there are 7.3 and 6.12"
-	allow_base
 	KERNEL=/usr/src/$tarball
 	[ -n "$suite" ] || return 0
 	KERNEL=$CACHE/$tarball
@@ -113,14 +112,6 @@ find_kernel()
 	why=$(scripts/fetch "$package" "$suite" "$CACHE" 2>&1) && return
 	why="$package is not to be had from $suite: $(echo "$why" | tail -n 1 | sed 's/\.$//')"
 	return 1
-}
-
-# What is not ported yet says so: a verb sets only_base before it sources this.
-allow_base()
-{
-	[ -z "${only_base:-}" ] || [ "$BASE" = "$only_base" ] ||
-		die "this is for BASE=$only_base, as yet"
-	[ -z "$CONFIG" ] || [ "$BASE" = 6.12 ] || die "CONFIG=$CONFIG is for BASE=6.12, as yet"
 }
 
 # Which base it is and where its sources are, once for a verb and those that it runs.
@@ -133,7 +124,6 @@ settle_base()
 		base=$(base_of "$version") || die "$KERNEL is Linux ${version:-?}, not 7.3.y or 6.12.y"
 		[ "${BASE:-$base}" = "$base" ] || die "$KERNEL is Linux $version, not BASE=$BASE"
 		BASE=$base
-		allow_base
 	elif [ -n "$BASE" ]; then
 		find_kernel || die "$why"
 	else
@@ -150,6 +140,7 @@ settle_base()
 . scripts/base
 [ "${DMA_BUF_SETTLED:-}" = "$BASE $KERNEL" ] || settle_base
 know_base "$BASE"
+export base_options
 
 # Where things are: the tree to build from, where it is built, what came out.
 here=$O/$BASE
