@@ -2,28 +2,31 @@
 /*
  * dma-buf: poll(), select(), epoll, io_uring and aio on the file descriptor
  *
- * A waiter needs a wake-up when all fences that it found have signalled. So it
- * adds a callback to each of them, unless an earlier waiter did, and the core
- * counts the fences that are pending for EPOLLIN and for EPOLLOUT. The callback
- * that takes a count to zero wakes the waiters, with the events whose counts are
- * zero. Nothing else does: there is one wake-up, after the last fence, whichever
- * order they signal in, and it neither needs memory nor waits for a thread.
+ * A waiter needs a wake-up when all fences that it found have signalled. It
+ * adds a callback to each of these fences, unless another waiter has added one.
+ * The core counts the pending fences, for EPOLLIN and for EPOLLOUT. The
+ * callback that takes a count to zero wakes the waiters, with the events whose
+ * counts are zero. There is one wake-up, after the last fence, in whichever
+ * order the fences signal. It neither allocates memory nor depends on another
+ * thread.
  *
- * poll() and epoll poll again after a wake-up. io_uring and aio do not, they
- * complete a request with the events that the wake-up carries. These must be true
- * for each request on the wait queue, which follows from two rules:
+ * poll() and epoll poll again after a wake-up. io_uring and aio do not: they
+ * complete a request with the events that the wake-up carries. These events
+ * must be true for each request on the wait queue. Two rules ensure that:
  *
- * - A waiter adds its callbacks before poll_wait() puts it on the wait queue. So
- *   while it is there, each pending fence that it found is counted.
- * - A wake-up carries an event only if the count of that event is zero, and the
- *   wait queue's lock is held from the look at the count to the wake-up.
+ * - A waiter adds its callbacks before poll_wait() queues it. Each pending
+ *   fence that it found is counted while it is queued.
  *
- * The fences that another waiter found are counted as well, so a request may
- * complete later than its own fences signal, but never before.
+ * - A wake-up carries an event only if the count of that event is zero. The
+ *   lock of the wait queue is held from reading the count until after the
+ *   wake-up.
  *
- * Wake-ups are not lost either. The callback takes the wait queue's lock, and so
- * does poll_wait(). If the waiter is first, the callback finds it on the queue.
- * If the callback is first, the waiter finds the count at zero:
+ * Fences that were found by another waiter are counted as well. A request may
+ * therefore complete later than its own fences signal, but never earlier.
+ *
+ * Wake-ups are not lost either. Both the callback and poll_wait() take the lock
+ * of the wait queue. If the waiter is first, the callback finds it on the
+ * queue. If the callback is first, the waiter reads a count of zero:
  *
  *	waiter					callback
  *	------					--------
@@ -35,7 +38,7 @@
  *	read the count: zero, so return
  *	that the buffer is ready
  *
- * Without the second look at the count the waiter would sleep indefinitely.
+ * Without reading the count again, the waiter would sleep indefinitely.
  */
 
 #include <linux/dma-buf.h>
@@ -59,26 +62,27 @@
  * - EPOLLIN: all writers have finished, the content can be read.
  * - EPOLLOUT: readers have finished as well, the content can be replaced.
  *
- * This is about fences only. CPU access still needs DMA_BUF_IOCTL_SYNC. To keep
- * the state rather than wait for it, a program exports a sync_file with
- * DMA_BUF_IOCTL_EXPORT_SYNC_FILE.
+ * Both depend on fences only. CPU access still needs DMA_BUF_IOCTL_SYNC. A
+ * program that needs the fences themselves, to wait for them later, exports a
+ * sync_file with DMA_BUF_IOCTL_EXPORT_SYNC_FILE.
  *
  * A waiter gets one wake-up for each event, when all fences that it found have
- * signalled. Fences that are added while it waits count for poll() and epoll,
- * which look again. A request of io_uring or aio completes with the wake-up: all
- * fences that the buffer had when the request was submitted have signalled then.
- * It may complete later, if other waiters wait for fences that were added since.
- * A multishot request of io_uring reports each wake-up. It finds no fences by
- * itself after the first one, so it reports an event again only if another waiter
- * found the buffer busy in between.
+ * signalled. poll() and epoll poll again after the wake-up, and so include
+ * fences that were added while they waited. A request of io_uring or aio
+ * completes with the wake-up: all fences that the buffer had when the request
+ * was submitted have signalled then. It may complete later, if other waiters
+ * wait for fences that were added since. A multishot request of io_uring
+ * reports each wake-up. Only its first poll adds callbacks, so it reports an
+ * event again only if another waiter found the buffer busy in between.
  *
- * Polling does not keep the buffer alive. EPOLLERR means that there was no memory
- * to wait with.
+ * Polling does not keep the buffer alive. EPOLLERR reports that the memory to
+ * wait with could not be allocated.
  *
- * Adding a fence wakes nobody. That a buffer is busy again is noticed by the next
- * poll() or epoll_wait(). Edge-triggered epoll polls only after a wake-up, so each
- * of its polls that finds the buffer ready wakes the queue again. A program may see
- * an edge twice for that, but does not miss one.
+ * Adding a fence causes no wake-up. The next poll() or epoll_wait() reports
+ * that the buffer is busy again. Edge-triggered epoll polls only after a
+ * wake-up, so each of its polls that finds the buffer ready wakes the queue
+ * again. A program may see an edge twice for this reason, but does not miss
+ * one.
  */
 
 /**
@@ -107,26 +111,27 @@ struct dma_buf_poll_watch {
  * struct dma_buf_poll - polling state of a buffer
  *
  * Allocated for the first waiter that finds a pending fence, and freed with the
- * file. All members but @obj are protected by the lock of the buffer's wait queue.
- * Fence callbacks take it, so it nests inside the locks of fences.
+ * file. All members but @obj are protected by the lock of the buffer's wait
+ * queue. Fence callbacks take that lock, so it nests inside the locks of
+ * fences.
  */
 struct dma_buf_poll {
 	/** @obj: The buffer; constant. */
 	struct dma_buf_object *obj;
 
-	/** @pending_in: Number of armed watches that are counted for EPOLLIN. */
+	/** @pending_in: Number of armed watches, counted for EPOLLIN. */
 	unsigned int pending_in;
 
-	/** @pending_out: Number of armed watches that are counted for EPOLLOUT. */
+	/** @pending_out: Number of armed watches, counted for EPOLLOUT. */
 	unsigned int pending_out;
 
 	/** @armed: Watches whose fences have not signalled, sorted by fence. */
 	struct rb_root armed;
 
-	/** @idle: Watches without a fence, to be used again. */
+	/** @idle: Watches without a fence, to be reused. */
 	struct dma_buf_poll_watch *idle;
 
-	/** @first: The first watch: mostly one fence is pending at a time. */
+	/** @first: The first watch: usually one fence is pending at a time. */
 	struct dma_buf_poll_watch first;
 };
 
@@ -152,7 +157,7 @@ static struct dma_buf_poll *dma_buf_poll_create(struct dma_buf_object *obj)
 	return poll;
 }
 
-/* Return the polling state of @obj, allocated at the first call. */
+/* Return the polling state of @obj, which the first call allocates. */
 static struct dma_buf_poll *dma_buf_poll_ensure(struct dma_buf_object *obj)
 {
 	/* Paired with cmpxchg() below. */
@@ -166,7 +171,10 @@ static struct dma_buf_poll *dma_buf_poll_ensure(struct dma_buf_object *obj)
 	if (!poll)
 		return NULL;
 
-	/* Paired with smp_load_acquire(), here and in dma_buf_poll_idle_events(). */
+	/*
+	 * Paired with smp_load_acquire() here and in
+	 * dma_buf_poll_idle_events().
+	 */
 	other = cmpxchg(&obj->inode.i_private, NULL, poll);
 	if (other) {
 		kfree(poll);
@@ -201,9 +209,10 @@ static void dma_buf_poll_count(struct dma_buf_poll *poll, __poll_t events,
 }
 
 /*
- * Drop @watch, whose callback runs now or was not added, and wake the waiters for
- * the events whose last pending fence it was. Called with the fence's lock held
- * from the callback. The caller must not touch @watch afterwards.
+ * Disarm @watch, whose callback is running or was not added. If @watch was the
+ * last one pending for an event, wake the waiters with that event. A callback
+ * calls this with the lock of its fence held. @watch may be reused on return,
+ * so the caller must not touch it afterwards.
  */
 static void dma_buf_poll_disarm(struct dma_buf_poll_watch *watch)
 {
@@ -252,7 +261,7 @@ static bool dma_buf_poll_watch_less(struct rb_node *node,
 	return dma_buf_poll_watch_cmp(watch->fence, parent) < 0;
 }
 
-/* Allocate another watch, for a waiter that finds more fences than any before. */
+/* Allocate a watch, for a waiter that found more fences than any before it. */
 static bool dma_buf_poll_watch_create(struct dma_buf_poll *poll)
 {
 	wait_queue_head_t *wait = &poll->obj->wait;
@@ -273,8 +282,8 @@ static bool dma_buf_poll_watch_create(struct dma_buf_poll *poll)
 }
 
 /*
- * Count @fence for @events. Return the watch that its callback is to be added with,
- * NULL if it has one already, or -EAGAIN if no watch is idle.
+ * Count @fence for @events. Return the watch to add the callback with, NULL if
+ * @fence has a callback already, or -EAGAIN if no watch is idle.
  */
 static struct dma_buf_poll_watch *
 dma_buf_poll_watch_add(struct dma_buf_poll *poll, struct dma_fence *fence,
@@ -306,8 +315,8 @@ dma_buf_poll_watch_add(struct dma_buf_poll *poll, struct dma_fence *fence,
 }
 
 /*
- * Have the waiters woken when @fence has signalled, for @events. Return true when
- * it is counted, false when it has signalled already, or -ENOMEM.
+ * Arm a watch on @fence for @events. Return true if the fence is counted, false
+ * if it has signalled already, or -ENOMEM.
  */
 static int dma_buf_poll_arm(struct dma_buf_object *obj, struct dma_fence *fence,
 			    __poll_t events)
@@ -332,13 +341,13 @@ static int dma_buf_poll_arm(struct dma_buf_object *obj, struct dma_fence *fence,
 		return true;
 
 	/*
-	 * The lock of a fence may be freed a grace period after the fence has
-	 * signalled.
+	 * The lock of a fence may be freed an RCU grace period after the fence
+	 * has signalled.
 	 */
 	rcu_read_lock();
 	added = !dma_fence_add_callback(fence, &watch->cb, dma_buf_poll_fence_cb);
 	rcu_read_unlock();
-	/* If it was added it may have run, and @watch be used for another fence. */
+	/* Once added, the callback may have run, and @watch be reused. */
 	if (!added)
 		dma_buf_poll_disarm(watch);
 
@@ -346,7 +355,7 @@ static int dma_buf_poll_arm(struct dma_buf_object *obj, struct dma_fence *fence,
 }
 
 /*
- * Enable signaling of @fence, and return true when it turns out to have signalled.
+ * Enable signaling of @fence. Return true if this found the fence signalled.
  * Some drivers look for finished work only when signaling is enabled.
  */
 static bool dma_buf_poll_enable_signaling(struct dma_fence *fence)
@@ -364,14 +373,14 @@ static bool dma_buf_poll_enable_signaling(struct dma_fence *fence)
 }
 
 /*
- * Return the subset of @events that pending fences hold back. With @arm each of
- * these fences is counted; EPOLLERR is returned as well when one of them is not,
- * for lack of memory.
+ * Return the subset of @events that is blocked by pending fences. With @arm, a
+ * watch is armed on each of these fences. EPOLLERR is returned as well if that
+ * failed for one of them, for lack of memory.
  */
 static __poll_t dma_buf_poll_busy(struct dma_buf_object *obj, __poll_t events,
 				  bool arm)
 {
-	/* Mostly there is no fence to look at, so spare the initialization. */
+	/* Uninitialized on purpose: usually there is no fence to visit. */
 	struct dma_resv_iter cursor __uninitialized;
 	struct dma_resv *resv = obj->base.resv;
 	__poll_t busy = 0, held;
@@ -411,8 +420,8 @@ static __poll_t dma_buf_poll_busy(struct dma_buf_object *obj, __poll_t events,
 }
 
 /*
- * Wake the waiters for those of @events that no fence is counted for. Waiters that
- * found a pending fence are on the queue only after they have counted it.
+ * Wake the waiters with the subset of @events whose counts are zero. A waiter
+ * that found a pending fence has counted it before it is on the queue.
  */
 static void dma_buf_poll_wake(struct dma_buf_object *obj, __poll_t events)
 {
@@ -426,13 +435,14 @@ static void dma_buf_poll_wake(struct dma_buf_object *obj, __poll_t events)
 }
 
 /**
- * dma_buf_file_poll - report which of the events that @table requests are true
+ * dma_buf_file_poll - report which of the requested events are true
  * @file: the buffer's file
- * @table: events and queue function of the caller, or NULL for all events
+ * @table: requested events and queue function; NULL for all events
  *
  * Context: Process context, may sleep. Reservation lock not held.
  * Return: EPOLLIN when all writers have finished, EPOLLOUT when readers have
- * finished as well, EPOLLERR when there was no memory to wait with.
+ * finished as well, EPOLLERR when the memory to wait with could not be
+ * allocated.
  */
 __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
 {
@@ -443,8 +453,9 @@ __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
 	bool waits;
 
 	/*
-	 * epoll and poll() poll again without a queue function, while queued.
-	 * Ordered by smp_mb() in poll_wait(), in the call that queued them.
+	 * epoll and poll() pass no queue function when they poll again while
+	 * queued. Ordered by smp_mb() in poll_wait(), in the call that queued
+	 * them.
 	 */
 	waits = queues || waitqueue_active(&obj->wait);
 	busy = dma_buf_poll_busy(obj, events, waits);
@@ -457,14 +468,17 @@ __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
 	/* Fences may have signalled before the waiter was queued. */
 	if (busy && queues)
 		ready |= busy & dma_buf_poll_idle_events(obj);
-	/* Have edge-triggered epoll poll again, adding a fence wakes nobody. */
+	/*
+	 * Adding a fence causes no wake-up: have edge-triggered epoll poll
+	 * again.
+	 */
 	if (ready && waits && !queues)
 		dma_buf_poll_wake(obj, ready);
 
 	return ready;
 }
 
-/* Take the callback off the fence of @watch, unless it runs now. */
+/* Remove the callback of @watch from its fence, unless it is running. */
 static void dma_buf_poll_cancel(struct dma_buf_poll_watch *watch)
 {
 	wait_queue_head_t *wait = &watch->poll->obj->wait;
@@ -500,10 +514,11 @@ static bool dma_buf_poll_is_idle(struct dma_buf_poll *poll)
 }
 
 /**
- * dma_buf_poll_destroy - cancel all callbacks and free the polling state
- * @obj: the buffer, whose last reference is gone, and with it all waiters
+ * dma_buf_poll_destroy - remove all callbacks and free the polling state
+ * @obj: the buffer, with no reference to its file and no waiter left
  *
- * Context: Process context. Sleeps until callbacks that run now have returned.
+ * Context: Process context. Sleeps until callbacks that are running have
+ * returned.
  * Return: Nothing. No fence is referenced afterwards.
  */
 void dma_buf_poll_destroy(struct dma_buf_object *obj)
@@ -516,7 +531,7 @@ void dma_buf_poll_destroy(struct dma_buf_object *obj)
 
 	for (watch = &poll->first; watch; watch = watch->next)
 		dma_buf_poll_cancel(watch);
-	/* The last callback takes a count to zero, with a wake-up. */
+	/* The last callback takes a count to zero, which causes a wake-up. */
 	wait_event(obj->wait, dma_buf_poll_is_idle(poll));
 
 	for (watch = poll->first.next; watch; watch = next) {
