@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dma-buf: one buffer, many devices
+ * dma-buf: buffers shared between devices
  *
- * A buffer's life, from top to bottom: exported, shared, attached to devices,
- * pinned and mapped for them, accessed by the CPU, polled, released.
+ * The file follows the lifetime of a buffer: it is exported, shared, attached
+ * to devices, pinned and mapped for them, accessed by the CPU, polled,
+ * released.
  */
 
 #include <linux/atomic.h>
@@ -38,26 +39,26 @@ static const struct file_operations dma_buf_file_ops;
 /**
  * DOC: from exporter to device
  *
- * Four steps take a buffer from one driver to another's device:
+ * A buffer of one driver is used by the device of another in four steps:
  *
  * 1. The exporter fills in a &struct dma_buf_export_info, declared with
  *    DEFINE_DMA_BUF_EXPORT_INFO(), and calls dma_buf_export(). dma_buf_fd()
- *    makes a file descriptor for user space.
+ *    creates a file descriptor for user space.
  *
- * 2. User space passes the descriptor to the importers. Each one turns it back
- *    into a &struct dma_buf with dma_buf_get() and announces its device with
+ * 2. User space passes the descriptor to the importers. Each importer gets the
+ *    &struct dma_buf with dma_buf_get() and attaches its device with
  *    dma_buf_attach() or dma_buf_dynamic_attach(). Until the first mapping the
  *    exporter is free to choose the placement of the backing storage.
  *
- * 3. For each piece of work, or once for all, the importer calls
+ * 3. For each job, or once for all jobs, the importer calls
  *    dma_buf_map_attachment(), programs its device with the DMA addresses, and
- *    gives them back with dma_buf_unmap_attachment().
+ *    calls dma_buf_unmap_attachment() when the device no longer uses them.
  *
- * 4. When nothing is mapped any more the importer calls dma_buf_detach() and
+ * 4. With all its mappings unmapped, the importer calls dma_buf_detach() and
  *    drops its reference with dma_buf_put().
  *
- * The buffer is released when the last reference is gone: importers', the
- * exporter's own, open descriptors and user mappings.
+ * The buffer is released with its last reference. The exporter, importers, open
+ * descriptors and user mappings hold references.
  */
 
 /**
@@ -126,7 +127,7 @@ static const struct file_operations dma_buf_file_ops;
 
 static DEFINE_PER_CPU(u64, dma_buf_ino_last);
 
-/* A number is never used again; 1 is the root directory's. */
+/* A number is never reused. The root directory has number 1. */
 static u64 dma_buf_ino_next(void)
 {
 	static atomic64_t batches = ATOMIC64_INIT(DMA_BUF_INO_BATCH);
@@ -141,7 +142,7 @@ static u64 dma_buf_ino_next(void)
 	return ino;
 }
 
-/* Allocate the object that @info describes; it is not visible yet. */
+/* Allocate the object described by @info; it is not visible yet. */
 static struct dma_buf_object *
 dma_buf_object_create(const struct dma_buf_export_info *info)
 {
@@ -170,7 +171,7 @@ dma_buf_object_create(const struct dma_buf_export_info *info)
 	return obj;
 }
 
-/* Drop the reservation object, if it is the buffer's own. */
+/* Drop the reservation object, if it is embedded in the buffer. */
 static void dma_buf_object_fini_resv(struct dma_buf_object *obj)
 {
 	if (obj->base.resv == &obj->resv)
@@ -195,15 +196,16 @@ static bool dma_buf_export_info_valid(const struct dma_buf_export_info *info)
 }
 
 /**
- * dma_buf_export - make a buffer that can be shared
- * @info: what it is made from; not needed afterwards
+ * dma_buf_export - create a buffer that can be shared
+ * @info: description of the buffer; not used after the call
  *
  * Context: Process context, may sleep. Reservation lock not held.
- * Return: The buffer with one reference, the caller's, who gives it to user
+ * Return: The buffer. The caller owns its only reference, and passes it to user
  * space with dma_buf_fd() or drops it with dma_buf_put(). On failure an
- * ERR_PTR(), with nothing left over and &dma_buf_ops.release not called:
+ * ERR_PTR(), with everything undone and &dma_buf_ops.release not called:
  * -EINVAL for an incomplete or contradictory @info, -ENOENT when the exporter's
- * module is going away, -ENOMEM, or -ENFILE when the system has too many files.
+ * module is being unloaded, -ENOMEM, or -ENFILE when the system has too many
+ * files.
  */
 struct dma_buf *dma_buf_export(const struct dma_buf_export_info *info)
 {
@@ -253,8 +255,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_export, "DMA_BUF");
  * @flags: of the descriptor: O_CLOEXEC or 0
  *
  * Context: Process context, may sleep. Reservation lock not held.
- * Return: The descriptor, which has taken over the caller's reference; or, with
- * that reference still the caller's, -EINVAL without a buffer, -EMFILE when the
+ * Return: The descriptor, which takes over the caller's reference. On failure
+ * the caller keeps its reference: -EINVAL without a buffer, -EMFILE when the
  * process has too many descriptors, -ENOMEM.
  */
 int dma_buf_fd(struct dma_buf *dmabuf, int flags)
@@ -279,22 +281,22 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_fd, "DMA_BUF");
  * @fd: a descriptor that get_unused_fd_flags() has reserved
  *
  * For a driver that still has to copy the number to user space, which may fail:
- * reserve, copy, and install last. There is no way back, since user space may
- * use the descriptor, or close it, at once.
+ * it reserves, copies, and installs last. Installing cannot be undone, since
+ * user space may use or close the descriptor immediately.
  *
  * Context: Process context. Reservation lock not held.
  * Return: Nothing.
  */
 void dma_buf_fd_install(struct dma_buf *dmabuf, int fd)
 {
-	/* Before the descriptor exists: closing it may release the buffer. */
+	/* Before fd_install(), after which a close() may release the buffer. */
 	trace_dma_buf_fd(dmabuf, fd);
 	fd_install(fd, dmabuf->file);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_fd_install, "DMA_BUF");
 
 /**
- * dma_buf_get - find the buffer behind a file descriptor
+ * dma_buf_get - look up the buffer of a file descriptor
  * @fd: a descriptor of the current process
  *
  * Context: Process context. Reservation lock not held.
@@ -321,10 +323,10 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_get, "DMA_BUF");
 
 /**
  * dma_buf_put - drop a reference
- * @dmabuf: a buffer that the caller holds, and no longer does afterwards
+ * @dmabuf: a buffer with a reference of the caller, which is dropped
  *
- * The last reference releases the buffer: as the system call returns, or from a
- * work item when a kernel thread drops it.
+ * Dropping the last reference releases the buffer: on return from the system
+ * call, or in a work item if a kernel thread dropped it.
  *
  * Context: Any. Reservation lock not held.
  * Return: Nothing.
@@ -339,7 +341,7 @@ void dma_buf_put(struct dma_buf *dmabuf)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_put, "DMA_BUF");
 
-/* Wait for the fences of @usage, as interruptibly as user space expects. */
+/* Wait for the fences of @usage; interruptible, on behalf of user space. */
 static int dma_buf_resv_wait(struct dma_resv *resv, enum dma_resv_usage usage)
 {
 	long ret;
@@ -352,8 +354,8 @@ static int dma_buf_resv_wait(struct dma_resv *resv, enum dma_resv_usage usage)
 }
 
 /**
- * struct dma_buf_sgt_debug - a copy of a table for the importer, without pages
- * @copy: lengths and DMA addresses of @orig
+ * struct dma_buf_sgt_debug - copy of a table without page pointers
+ * @copy: lengths and DMA addresses of @orig, passed to the importer
  * @orig: the exporter's table
  * @entries: number of entries that were allocated for @copy
  */
@@ -364,12 +366,12 @@ struct dma_buf_sgt_debug {
 };
 
 /*
- * Importers must not use the pages behind a table. With CONFIG_DMABUF_DEBUG they get
- * a copy without page pointers, so misuse crashes at once.
+ * Importers must not use the pages of a table. With CONFIG_DMABUF_DEBUG they
+ * get a copy without page pointers, so misuse crashes immediately.
  */
 static struct sg_table *dma_buf_sgt_wrap(struct sg_table *orig)
 {
-	/* orig_nents is 0 for exporters that have DMA addresses but no pages. */
+	/* orig_nents is 0 for exporters without struct page. */
 	unsigned int entries = max(orig->orig_nents, orig->nents);
 	struct dma_buf_sgt_debug *debug;
 	struct scatterlist *from, *to;
@@ -382,7 +384,7 @@ static struct sg_table *dma_buf_sgt_wrap(struct sg_table *orig)
 	if (!debug)
 		return ERR_PTR(-ENOMEM);
 
-	/* No table can be allocated for no entries. */
+	/* A table with no entries cannot be allocated. */
 	debug->entries = max(entries, 1);
 	ret = sg_alloc_table(&debug->copy, debug->entries, GFP_KERNEL);
 	if (ret) {
@@ -446,8 +448,9 @@ dma_buf_attachment_create(struct dma_buf *dmabuf, struct device *dev,
 }
 
 /*
- * The list changes under both locks. So exporters may walk it with the
- * reservation lock held, and bufinfo, which must not wait for that, with i_lock.
+ * The list is changed with both locks held. Exporters may walk it with the
+ * reservation lock held. bufinfo, which must not wait for that lock, walks it
+ * with i_lock held.
  */
 static void dma_buf_attachment_link(struct dma_buf_attachment *attach)
 {
@@ -474,18 +477,18 @@ static void dma_buf_attachment_unlink(struct dma_buf_attachment *attach)
 }
 
 /**
- * dma_buf_dynamic_attach - announce a device whose driver manages its mappings
+ * dma_buf_dynamic_attach - attach a device whose driver manages its mappings
  * @dmabuf: the buffer; the caller's reference must outlast the attachment
  * @dev: the device
  * @importer_ops: the importer's callbacks; NULL for a static importer
- * @importer_priv: for the importer's own use
+ * @importer_priv: the importer's private data
  *
  * Nothing is pinned or mapped yet. The attachment is linked in
- * &dma_buf.attachments from the return of &dma_buf_ops.attach on.
+ * &dma_buf.attachments after &dma_buf_ops.attach has returned.
  *
  * Context: Process context, may sleep. Takes the reservation lock.
- * Return: The attachment, which the caller ends with dma_buf_detach(). On
- * failure an ERR_PTR() with nothing left over: -EINVAL for a missing argument,
+ * Return: The attachment, which the caller frees with dma_buf_detach(). On
+ * failure an ERR_PTR() with everything undone: -EINVAL for a missing argument,
  * -ENOMEM, or the exporter's error (-EBUSY when the device cannot reach the
  * memory).
  */
@@ -522,12 +525,12 @@ dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
 EXPORT_SYMBOL_NS_GPL(dma_buf_dynamic_attach, "DMA_BUF");
 
 /**
- * dma_buf_attach - announce a device whose driver relies on its mappings
+ * dma_buf_attach - attach a device whose driver relies on its mappings
  * @dmabuf: the buffer; the caller's reference must outlast the attachment
  * @dev: the device
  *
- * The buffer does not move while it is mapped for a static importer, which needs
- * no callbacks for that reason.
+ * The buffer does not move while it is mapped for a static importer, so the
+ * importer needs no callbacks.
  *
  * Context: Process context, may sleep. Takes the reservation lock.
  * Return: As dma_buf_dynamic_attach() with no importer callbacks.
@@ -540,13 +543,13 @@ struct dma_buf_attachment *dma_buf_attach(struct dma_buf *dmabuf,
 EXPORT_SYMBOL_NS_GPL(dma_buf_attach, "DMA_BUF");
 
 /**
- * dma_buf_detach - end a device's use of a buffer
- * @dmabuf: the buffer that it was attached to
- * @attach: the attachment, with nothing mapped or pinned by the importer any
- *	more; freed here
+ * dma_buf_detach - detach a device from a buffer
+ * @dmabuf: the buffer that the device was attached to
+ * @attach: the attachment, with all mappings of the importer unmapped and all
+ *	its pins undone; freed by this call
  *
  * Context: Process context, may sleep. Takes the reservation lock.
- * Return: Nothing. An attachment of another buffer is left alone.
+ * Return: Nothing. An attachment of another buffer is left as it is.
  */
 void dma_buf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 {
@@ -558,7 +561,7 @@ void dma_buf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 	if (dmabuf->ops->detach)
 		dmabuf->ops->detach(dmabuf, attach);
 
-	/* Leaked: it was released with the attachment left, and has no file. */
+	/* NULL if the buffer was leaked: released with @attach still linked. */
 	if (dmabuf->file)
 		trace_dma_buf_detach(dmabuf, attach,
 				     dma_buf_attachment_is_dynamic(attach),
@@ -568,15 +571,15 @@ void dma_buf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 EXPORT_SYMBOL_NS_GPL(dma_buf_detach, "DMA_BUF");
 
 /**
- * dma_buf_pin - keep the buffer where it is
+ * dma_buf_pin - keep a buffer from moving
  * @attach: a dynamic importer's attachment
  *
- * For a device that cannot wait for a new mapping: scanout, for example. User
- * space must not be able to pin unlimited memory with it.
+ * For a device that cannot wait for a new mapping, e.g. for scanout. User space
+ * must not be able to pin unlimited memory with it.
  *
  * Context: May sleep. Reservation lock held.
- * Return: 0, and the buffer stays until dma_buf_unpin(); -EINVAL for a static
- * importer, whose mappings pin the buffer anyway; the exporter's error.
+ * Return: 0, and the buffer does not move until dma_buf_unpin(); -EINVAL for a
+ * static importer, whose mappings pin the buffer anyway; the exporter's error.
  */
 int dma_buf_pin(struct dma_buf_attachment *attach)
 {
@@ -592,7 +595,7 @@ int dma_buf_pin(struct dma_buf_attachment *attach)
 EXPORT_SYMBOL_NS_GPL(dma_buf_pin, "DMA_BUF");
 
 /**
- * dma_buf_unpin - let the buffer move again
+ * dma_buf_unpin - allow a buffer to move again
  * @attach: a dynamic importer's attachment, pinned by dma_buf_pin()
  *
  * Context: May sleep. Reservation lock held.
@@ -612,7 +615,7 @@ void dma_buf_unpin(struct dma_buf_attachment *attach)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_unpin, "DMA_BUF");
 
-/* Importers rely on page-aligned segments: report an exporter's that are not. */
+/* Importers rely on page-aligned segments: report others. */
 static void dma_buf_sgt_check(struct sg_table *sgt)
 {
 	struct scatterlist *sg;
@@ -631,7 +634,7 @@ static void dma_buf_sgt_check(struct sg_table *sgt)
 	}
 }
 
-/* A static importer relies on its mapping: pin the buffer for it, if it can move. */
+/* Pin a movable buffer for a static importer, which relies on its mapping. */
 static int dma_buf_map_pin(struct dma_buf_attachment *attach)
 {
 	struct dma_buf *dmabuf = attach->dmabuf;
@@ -641,7 +644,7 @@ static int dma_buf_map_pin(struct dma_buf_attachment *attach)
 		return 0;
 
 	ret = dmabuf->ops->pin(attach);
-	/* The exporter has accepted the device, and has no place that suits it. */
+	/* -EBUSY is for &dma_buf_ops.attach, which has accepted the device. */
 	WARN_ON_ONCE(ret == -EBUSY);
 	return ret;
 }
@@ -698,20 +701,20 @@ static struct sg_table *dma_buf_sgt_map_static(struct dma_buf_attachment *attach
 /**
  * dma_buf_map_attachment - map a buffer for an attached device
  * @attach: the attachment
- * @dir: who writes, as for the DMA API
+ * @dir: direction of the transfers, as for the DMA API
  *
- * Each call makes a mapping of its own; an attachment may have several at a time,
- * in any directions. For a static importer the buffer is pinned as long as the
- * mapping exists, and ready for use on return. A dynamic importer waits for the
- * fences of %DMA_RESV_USAGE_KERNEL before its device accesses the memory, and
- * pins the buffer with dma_buf_pin() if it has to.
+ * Each call creates a mapping. An attachment may have several at a time, in any
+ * directions. For a static importer the buffer is pinned as long as the mapping
+ * exists, and ready for use on return. A dynamic importer waits for the fences
+ * of %DMA_RESV_USAGE_KERNEL before its device accesses the memory, and pins the
+ * buffer with dma_buf_pin() if necessary.
  *
- * Importers must not use the pages behind the table; there may be none.
+ * Importers must not use the pages of the table; there may be none.
  *
  * Context: Process context, may sleep. Reservation lock held.
- * Return: A table of DMA addresses, page-aligned, which the caller gives back
- * with dma_buf_unmap_attachment(). On failure an ERR_PTR(), with nothing mapped
- * or pinned: -EINVAL without an attachment, -ENOMEM, the exporter's error,
+ * Return: A table of DMA addresses, page-aligned, which the caller passes to
+ * dma_buf_unmap_attachment(). On failure an ERR_PTR(), with nothing mapped or
+ * pinned: -EINVAL without an attachment, -ENOMEM, the exporter's error,
  * -ERESTARTSYS when a signal interrupted the wait for the memory.
  */
 struct sg_table *dma_buf_map_attachment(struct dma_buf_attachment *attach,
@@ -748,7 +751,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_map_attachment, "DMA_BUF");
 /**
  * dma_buf_map_attachment_unlocked - map a buffer, taking the lock
  * @attach: the attachment
- * @dir: who writes, as for the DMA API
+ * @dir: direction of the transfers, as for the DMA API
  *
  * Context: Process context, may sleep. Takes the reservation lock.
  * Return: As dma_buf_map_attachment().
@@ -773,10 +776,10 @@ dma_buf_map_attachment_unlocked(struct dma_buf_attachment *attach,
 EXPORT_SYMBOL_NS_GPL(dma_buf_map_attachment_unlocked, "DMA_BUF");
 
 /**
- * dma_buf_unmap_attachment - give a mapping back
+ * dma_buf_unmap_attachment - unmap a buffer
  * @attach: the attachment
- * @sgt: the table that dma_buf_map_attachment() returned; no longer the caller's
- * @dir: the direction that it was mapped for
+ * @sgt: the table that dma_buf_map_attachment() returned; invalid on return
+ * @dir: the direction that was passed to dma_buf_map_attachment()
  *
  * Context: Process context, may sleep. Reservation lock held.
  * Return: Nothing.
@@ -798,10 +801,10 @@ void dma_buf_unmap_attachment(struct dma_buf_attachment *attach,
 EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment, "DMA_BUF");
 
 /**
- * dma_buf_unmap_attachment_unlocked - give a mapping back, taking the lock
+ * dma_buf_unmap_attachment_unlocked - unmap a buffer, taking the lock
  * @attach: the attachment
- * @sgt: the table that was mapped; no longer the caller's
- * @dir: the direction that it was mapped for
+ * @sgt: the table that was returned by the map call; invalid on return
+ * @dir: the direction that was passed to the map call
  *
  * Context: Process context, may sleep. Takes the reservation lock.
  * Return: Nothing.
@@ -825,11 +828,11 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment_unlocked, "DMA_BUF");
  * dma_buf_attach_revocable - can access through an attachment be revoked?
  * @attach: the attachment
  *
- * For an exporter that may have to take its memory back at any time, to refuse
- * other importers in &dma_buf_ops.attach.
+ * For an exporter that may have to revoke access at any time: with this it
+ * refuses other importers in &dma_buf_ops.attach.
  *
  * Context: Any.
- * Return: True when the importer unmaps within bounded time after
+ * Return: True if the importer unmaps within bounded time after
  * dma_buf_invalidate_mappings().
  */
 bool dma_buf_attach_revocable(struct dma_buf_attachment *attach)
@@ -840,13 +843,13 @@ bool dma_buf_attach_revocable(struct dma_buf_attachment *attach)
 EXPORT_SYMBOL_NS_GPL(dma_buf_attach_revocable, "DMA_BUF");
 
 /**
- * dma_buf_invalidate_mappings - have the importers drop their mappings
+ * dma_buf_invalidate_mappings - request that importers drop their mappings
  * @dmabuf: the buffer
  *
- * For an exporter that moves the backing storage or takes it away. Calls
+ * For an exporter that moves the backing storage or revokes access. Calls
  * &dma_buf_attach_ops.invalidate_mappings of every attachment that has it,
- * pinned ones included, in any order. For a pinned attachment this is not a move:
- * the importer may take it for the end of its access, and never map again.
+ * pinned ones included, in any order. A pinned buffer does not move: the
+ * importer may take the call as the end of its access, and never map again.
  *
  * Devices may access the memory until the exporter has waited twice:
  *
@@ -856,12 +859,12 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_attach_revocable, "DMA_BUF");
  * 2. For dma_buf_unmap_attachment() of each mapping: until then a device may
  *    still read ahead and discard the data, but does not write.
  *
- * The first wait is enough for most moves, revocation needs both. Importers with
- * the callback unmap within bounded time. Others unmap when they no longer need
- * the buffer, which can take indefinitely: see dma_buf_attach_revocable().
+ * The first wait is enough for most moves, revocation needs both. Importers
+ * with the callback unmap within bounded time. Others unmap when they no longer
+ * need the buffer, possibly never: see dma_buf_attach_revocable().
  *
- * As soon as the reservation lock is released, importers may ask for a new
- * mapping; an exporter that has revoked access fails it.
+ * Importers may map again as soon as the reservation lock is released. An
+ * exporter that has revoked access fails these calls.
  *
  * Context: May sleep. Reservation lock held.
  * Return: Nothing.
@@ -882,25 +885,27 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_invalidate_mappings, "DMA_BUF");
 /**
  * DOC: access by the CPU
  *
- * The CPU may want to look into a buffer too: to copy it for a device behind a
- * bus without DMA, to convert it in software, to show it in a debugger. Whatever
- * way leads to the memory, the access stands between dma_buf_begin_cpu_access()
- * and dma_buf_end_cpu_access(), for user space between the two halves of
- * DMA_BUF_IOCTL_SYNC. That waits for the devices and makes caches and memory
- * agree. Where it seems to work without, it works by luck.
+ * The CPU accesses a buffer to copy it for a device behind a bus without DMA,
+ * to convert it in software, or to show it in a debugger. Every access, through
+ * any of the mappings below, is bracketed by dma_buf_begin_cpu_access() and
+ * dma_buf_end_cpu_access(). User space brackets it with DMA_BUF_SYNC_START and
+ * DMA_BUF_SYNC_END of DMA_BUF_IOCTL_SYNC. This waits for the devices and makes
+ * the memory coherent. An access without it is a bug, on coherent systems as
+ * well.
  *
- * The ways are:
+ * These mappings exist:
  *
- * - dma_buf_vmap() for the whole buffer in the kernel's address space. Nested
- *   calls share one mapping. On 32-bit machines the space for it is scarce.
+ * - dma_buf_vmap() maps the whole buffer into the kernel's address space.
+ *   Nested calls share one mapping. On 32-bit machines this address space is
+ *   scarce.
  *
- * - dma_buf_kmap() for a page at a time, which needs no such space.
+ * - dma_buf_kmap() maps one page at a time and needs no such space.
  *
- * - mmap() of the file descriptor in user space. A driver that has an mmap()
- *   of its own for its buffers passes it on with dma_buf_mmap() for those that
- *   it has imported.
+ * - mmap() of the file descriptor maps the buffer into user space. A driver
+ *   with an mmap() callback for its own buffers calls dma_buf_mmap() for
+ *   imported ones.
  *
- * Each of them fails where the exporter does not offer it.
+ * Each of them fails if the exporter does not support it.
  */
 
 /**
@@ -909,15 +914,17 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_invalidate_mappings, "DMA_BUF");
  * @dir: %DMA_FROM_DEVICE to read, %DMA_TO_DEVICE to write, %DMA_BIDIRECTIONAL
  *	for both
  *
- * Lets the exporter prepare the memory, then waits for the fences: a reader for
- * the writers', a writer for everybody's. Work that is synchronized explicitly
- * leaves no fence here and is up to the caller.
+ * Has the exporter prepare the memory, then waits for fences: for those of
+ * writers if the CPU reads, for all fences if it writes. Work that is
+ * synchronized explicitly adds no fence to the buffer, and the caller must wait
+ * for it.
  *
  * Context: Process context, may sleep. Reservation lock not held.
  * Return: 0, and the caller ends the access with dma_buf_end_cpu_access();
  * -EINVAL without a buffer, the exporter's error, or -ERESTARTSYS when a signal
- * ended the wait. After an error there is nothing to end: not even after the
- * exporter has done its part, which the next call has it do again.
+ * interrupted the wait. After an error the caller must not call
+ * dma_buf_end_cpu_access(), even if the exporter has prepared the memory: the
+ * next dma_buf_begin_cpu_access() has it prepared again.
  */
 int dma_buf_begin_cpu_access(struct dma_buf *dmabuf,
 			     enum dma_data_direction dir)
@@ -937,17 +944,17 @@ int dma_buf_begin_cpu_access(struct dma_buf *dmabuf,
 	}
 
 	/*
-	 * Not ended when interrupted: where the memory is bounced, that would
-	 * put the CPU's copy over what a device is still writing.
+	 * Do not call end_cpu_access() when interrupted: with bounce buffers it
+	 * would copy over data that a device is still writing.
 	 */
 	return dma_buf_resv_wait(dmabuf->resv, dma_resv_usage_rw(write));
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_begin_cpu_access, "DMA_BUF");
 
 /**
- * dma_buf_end_cpu_access - give a buffer back to the devices
+ * dma_buf_end_cpu_access - end an access of the CPU
  * @dmabuf: the buffer
- * @dir: as given to dma_buf_begin_cpu_access()
+ * @dir: the direction that was passed to dma_buf_begin_cpu_access()
  *
  * Context: Process context, may sleep. Reservation lock not held.
  * Return: 0, -EINVAL without a buffer, or the exporter's error.
@@ -969,11 +976,11 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_end_cpu_access, "DMA_BUF");
 /**
  * dma_buf_kmap - map one page of a buffer into the kernel
  * @dmabuf: the buffer
- * @page: which one, in pages from the start of the buffer
+ * @page: the page's offset in the buffer, in pages
  *
  * Context: Process context, may sleep. Reservation lock not held.
- * Return: The address of the page, until dma_buf_kunmap(). NULL when the page
- * lies behind the end, the exporter does not offer this, or cannot.
+ * Return: The address of the page, valid until dma_buf_kunmap(). NULL when the
+ * page is beyond the end, the exporter does not support this, or fails.
  */
 void *dma_buf_kmap(struct dma_buf *dmabuf, unsigned long page)
 {
@@ -990,8 +997,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_kmap, "DMA_BUF");
 /**
  * dma_buf_kunmap - undo dma_buf_kmap()
  * @dmabuf: the buffer
- * @page: which page, in pages from the start of the buffer
- * @vaddr: what dma_buf_kmap() returned; NULL is ignored
+ * @page: the page's offset in the buffer, in pages
+ * @vaddr: the address that dma_buf_kmap() returned; NULL is ignored
  *
  * Context: Process context, may sleep. Reservation lock not held.
  * Return: Nothing.
@@ -1006,7 +1013,7 @@ void dma_buf_kunmap(struct dma_buf *dmabuf, unsigned long page, void *vaddr)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_kunmap, "DMA_BUF");
 
-/* Do @pages from page @pgoff on lie within the buffer? */
+/* Is the range of @pages pages at @pgoff within the buffer? */
 static bool dma_buf_mmap_fits(struct dma_buf *dmabuf, unsigned long pgoff,
 			      unsigned long pages)
 {
@@ -1018,19 +1025,18 @@ static bool dma_buf_mmap_fits(struct dma_buf *dmabuf, unsigned long pgoff,
 /**
  * dma_buf_mmap - map a buffer into user space
  * @dmabuf: the buffer
- * @vma: where to; must have a file, the importing driver's
- * @pgoff: where in the buffer to start, in pages
+ * @vma: the vma to map it into; has the importing driver's file
+ * @pgoff: offset in the buffer, in pages
  *
- * For drivers that have imported the buffer and let user space map it through a
- * file of their own.
+ * For drivers that let user space map imported buffers through a file of the
+ * driver.
  *
  * Context: Process context, may sleep. The mm's mmap lock held for writing,
  * reservation lock not held.
- * Return: 0, and @vma refers to the buffer's file with a reference of its own
- * instead of the file that it had. On failure it has its file and offset as
- * before: -EINVAL for a missing argument, an exporter that cannot mmap, or a
- * range that the buffer does not have; -EOVERFLOW when the range wraps around;
- * the exporter's error.
+ * Return: 0, and @vma refers to the buffer's file, with a reference, instead of
+ * its previous file. On failure @vma has its previous file and offset: -EINVAL
+ * for a missing argument, an exporter without mmap(), or a range that exceeds
+ * the buffer; -EOVERFLOW when the range wraps around; the exporter's error.
  */
 int dma_buf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 		 unsigned long pgoff)
@@ -1039,7 +1045,7 @@ int dma_buf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 	struct file *old_file;
 	int ret;
 
-	/* A buffer that was leaked has no file any more. */
+	/* A leaked buffer has no file. */
 	if (WARN_ON(!dmabuf || !dmabuf->file || !vma))
 		return -EINVAL;
 	if (!dmabuf->ops->mmap)
@@ -1049,7 +1055,7 @@ int dma_buf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 	if (!dma_buf_mmap_fits(dmabuf, pgoff, vma_pages(vma)))
 		return -EINVAL;
 
-	/* The old file's reference is ours until it is known who keeps it. */
+	/* Keep the reference to the old file, to restore it on error. */
 	old_file = vma->vm_file;
 	old_pgoff = vma->vm_pgoff;
 	vma->vm_file = get_file(dmabuf->file);
@@ -1058,7 +1064,7 @@ int dma_buf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 	trace_dma_buf_mmap(dmabuf);
 	ret = dmabuf->ops->mmap(dmabuf, vma);
 	if (ret) {
-		/* Not necessarily the file from above: exporters may change it. */
+		/* Exporters may replace the file: drop the current one. */
 		fput(vma->vm_file);
 		vma->vm_file = old_file;
 		vma->vm_pgoff = old_pgoff;
@@ -1109,13 +1115,13 @@ static int dma_buf_vmap_first(struct dma_buf *dmabuf, struct iosys_map *map)
  * @dmabuf: the buffer
  * @map: the mapping; cleared on failure
  *
- * Calls nest and share one mapping. Accesses stand between
+ * Nested calls share one mapping. Accesses are bracketed by
  * dma_buf_begin_cpu_access() and dma_buf_end_cpu_access().
  *
  * Context: Process context, may sleep. Reservation lock held.
- * Return: 0, and the mapping stays until the caller's dma_buf_vunmap(); -EINVAL
- * without a buffer or when the exporter does not offer this; the exporter's
- * error, -ENOMEM for one.
+ * Return: 0, and the mapping is valid until the caller's dma_buf_vunmap();
+ * -EINVAL without a buffer or when the exporter does not support this; the
+ * exporter's error, for example -ENOMEM.
  */
 int dma_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
@@ -1133,7 +1139,7 @@ int dma_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_vmap, "DMA_BUF");
 
-/* Not inline, so that the caller is short for a nested mapping. */
+/* Not inlined, which keeps the caller short for a nested mapping. */
 static noinline int dma_buf_vmap_locking(struct dma_buf *dmabuf,
 					 struct iosys_map *map)
 {
@@ -1169,7 +1175,7 @@ int dma_buf_vmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_vmap_unlocked, "DMA_BUF");
 
-/* Refuse to give back what was not taken. */
+/* Check that @map is the current mapping. */
 static bool dma_buf_vmap_is(struct dma_buf_object *obj, struct iosys_map *map)
 {
 	return !WARN_ON(!refcount_read(&obj->vmap_count) ||
@@ -1182,7 +1188,7 @@ static bool dma_buf_vmap_is(struct dma_buf_object *obj, struct iosys_map *map)
  * @map: the mapping
  *
  * Context: Process context, may sleep. Reservation lock held.
- * Return: Nothing. A mapping that is not this buffer's is left alone.
+ * Return: Nothing. With another buffer's mapping, a warning and no effect.
  */
 void dma_buf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
@@ -1211,7 +1217,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap, "DMA_BUF");
  *
  * Context: Process context, may sleep. Takes the reservation lock for the last
  * of nested mappings.
- * Return: Nothing. A mapping that is not this buffer's is left alone.
+ * Return: Nothing. With another buffer's mapping, a warning and no effect.
  */
 void dma_buf_vunmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
 {
@@ -1235,7 +1241,7 @@ static loff_t dma_buf_file_llseek(struct file *file, loff_t offset, int whence)
 {
 	struct dma_buf *dmabuf = file->private_data;
 
-	/* Enough to learn the size, and to go back to where one was. */
+	/* Enough to query the size, and to seek back to the start. */
 	if (offset || (whence != SEEK_SET && whence != SEEK_END))
 		return -EINVAL;
 
@@ -1285,7 +1291,7 @@ static long dma_buf_ioctl_sync(struct dma_buf *dmabuf,
 	return dma_buf_begin_cpu_access(dmabuf, dir);
 }
 
-/* @name is new and complete; BPF programs may still read the old one. */
+/* Publish @name. BPF programs may still read the old name. */
 static void dma_buf_name_replace(struct dma_buf *dmabuf, const char *name)
 {
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
@@ -1293,7 +1299,7 @@ static void dma_buf_name_replace(struct dma_buf *dmabuf, const char *name)
 
 	spin_lock(&obj->inode.i_lock);
 	old = dmabuf->name;
-	/* Paired with the dependent reads of those who do not take i_lock. */
+	/* Paired with the dependent reads of users without i_lock. */
 	smp_store_release(&dmabuf->name, name);
 	spin_unlock(&obj->inode.i_lock);
 
@@ -1347,7 +1353,7 @@ static void dma_buf_file_show_fdinfo(struct seq_file *s, struct file *file)
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 	const char *name;
 
-	/* procfs holds a reference while it asks; it is not the buffer's. */
+	/* procfs holds a reference to the file, which is not counted. */
 	seq_printf(s, "size:\t%zu\ncount:\t%ld\nexp_name:\t%s\n",
 		   dmabuf->size, file_count(file) - 1, dmabuf->exp_name);
 
@@ -1361,7 +1367,7 @@ static void dma_buf_file_show_fdinfo(struct seq_file *s, struct file *file)
 	spin_unlock(&obj->inode.i_lock);
 }
 
-/* The last reference is gone. Paths to the file may still be held. */
+/* The last reference was dropped. Paths to the file may still be held. */
 static int dma_buf_file_release(struct inode *inode, struct file *file)
 {
 	struct dma_buf *dmabuf = file->private_data;
@@ -1371,7 +1377,7 @@ static int dma_buf_file_release(struct inode *inode, struct file *file)
 	dma_buf_registry_del(obj);
 	dma_buf_poll_destroy(obj);
 
-	/* A driver forgot to clean up, and may still use it: leak it all. */
+	/* A driver failed to clean up and may still use the buffer: leak it. */
 	if (WARN_ON(!list_empty(&dmabuf->attachments) ||
 		    refcount_read(&obj->vmap_count))) {
 		dmabuf->file = NULL;
@@ -1397,7 +1403,7 @@ static const struct file_operations dma_buf_file_ops = {
 
 static struct kmem_cache *dma_buf_cache __ro_after_init;
 
-/* What a buffer leaves behind as it found it need not be made for each one. */
+/* Members that are in their initial state when freed are set up once. */
 static void dma_buf_cache_ctor(void *ptr)
 {
 	struct dma_buf_object *obj = ptr;
@@ -1416,7 +1422,7 @@ static struct inode *dma_buf_inode_alloc(struct super_block *sb)
 	return obj ? &obj->inode : NULL;
 }
 
-/* Called after a grace period: no reader under RCU has the name any more. */
+/* Called after a grace period: no reader under RCU uses the name. */
 static void dma_buf_inode_free(struct inode *inode)
 {
 	struct dma_buf_object *obj =
@@ -1427,7 +1433,7 @@ static void dma_buf_inode_free(struct inode *inode)
 	kmem_cache_free(dma_buf_cache, obj);
 }
 
-/* No inode of ours has pages to truncate first. */
+/* The inodes have no pages to truncate. */
 static const struct super_operations dma_buf_super_ops = {
 	.alloc_inode	= dma_buf_inode_alloc,
 	.evict_inode	= clear_inode,
@@ -1436,7 +1442,7 @@ static const struct super_operations dma_buf_super_ops = {
 };
 
 /*
- * Called with the dentry held, which holds the inode: the name is valid even after
+ * Called with the dentry held, and so the inode: the name is valid even after
  * the file's release.
  */
 static char *dma_buf_dentry_name(struct dentry *dentry, char *buf, int len)
