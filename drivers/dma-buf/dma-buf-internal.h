@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * dma-buf: what the files of the core share among themselves
+ * dma-buf: structures and functions that the files of the core share
  */
 #ifndef _DMA_BUF_INTERNAL_H
 #define _DMA_BUF_INTERNAL_H
@@ -15,10 +15,10 @@
 #include <uapi/linux/dma-buf.h>
 
 /**
- * struct dma_buf_node - a place in the registry
- * @link: in the list of @cpu, protected by that list's lock
- * @cpu: whose list; constant while linked
- * @is_cursor: a walker's bookmark rather than a buffer
+ * struct dma_buf_node - a node of the registry
+ * @link: links the list of @cpu; protected by that list's lock
+ * @cpu: CPU that the list belongs to; constant while linked
+ * @is_cursor: the node is the position of a walk rather than a buffer
  */
 struct dma_buf_node {
 	struct list_head link;
@@ -27,17 +27,17 @@ struct dma_buf_node {
 };
 
 /**
- * struct dma_buf_object - a buffer, whole
+ * struct dma_buf_object - a buffer with its private part and its inode
  *
- * Allocated as the inode of the buffer's file and freed with it, an RCU grace
- * period after the last path to the file is gone. The exporter's part ends
- * earlier, with the last reference to the file.
+ * Allocated as the inode of the buffer's file and freed with the inode, an RCU
+ * grace period after the last path to the file was dropped. The exporter's
+ * release runs earlier, with the last reference to the file.
  */
 struct dma_buf_object {
-	/** @base: what drivers see. */
+	/** @base: the part that drivers see. */
 	struct dma_buf base;
 
-	/** @resv: where @base.resv points unless the exporter brought one. */
+	/** @resv: used for @base.resv unless the exporter passed its own. */
 	struct dma_resv resv;
 
 	/**
@@ -53,28 +53,27 @@ struct dma_buf_object {
 	struct dma_buf_node node;
 
 	/**
-	 * @vmap: the kernel mapping while @vmap_count is not zero, cleared
-	 * otherwise; changes under the reservation lock, and only while it is
-	 * zero.
+	 * @vmap: the kernel mapping while @vmap_count is not zero, else
+	 * cleared. Written with the reservation lock held, and only while the
+	 * count is zero.
 	 */
 	struct iosys_map vmap;
 
 	/**
-	 * @vmap_count: users of @vmap. Leaves zero, and returns to it, under
-	 * the reservation lock only.
+	 * @vmap_count: number of users of @vmap. The reservation lock is held
+	 * when it leaves zero or returns to zero.
 	 */
 	refcount_t vmap_count;
 
 	/**
-	 * @inode: the rest of the file system's business. It has room for more of
-	 * ours:
+	 * @inode: the inode of the file. The core uses two of its members:
 	 *
-	 * - i_lock protects @base.attachments, which changes under the reservation
-	 *   lock as well, and @base.name, which may be read under RCU instead.
-	 *   Innermost; process context only.
+	 * - i_lock protects @base.attachments, which is changed with the
+	 *   reservation lock held as well, and @base.name, which may be read
+	 *   under RCU instead. Innermost lock; process context only.
 	 * - i_private is the &struct dma_buf_poll, the callbacks that will wake
-	 *   @wait; NULL until a waiter first finds a pending fence, constant from
-	 *   then until the file's release.
+	 *   @wait. NULL until a waiter first finds a pending fence, constant
+	 *   from then until the file's release.
 	 */
 	struct inode inode;
 };
@@ -85,8 +84,8 @@ static inline struct dma_buf_object *to_dma_buf_object(struct dma_buf *dmabuf)
 }
 
 /*
- * No fence was ever added, so there is none to wait for. Whoever adds the first
- * one concurrently is not ordered with the caller anyway.
+ * True if no fence was ever added, so there is none to wait for. A fence that
+ * is added concurrently is not ordered with the caller anyway.
  */
 static inline bool dma_buf_resv_untouched(struct dma_resv *resv)
 {
@@ -94,7 +93,7 @@ static inline bool dma_buf_resv_untouched(struct dma_resv *resv)
 }
 
 /*
- * Print @name as one line. User space chooses it, so control characters are
+ * Print @name as one line. User space sets it, so control characters are
  * escaped: they could forge lines, or control a terminal.
  */
 static inline void dma_buf_seq_name(struct seq_file *s, const char *name)
