@@ -2,15 +2,16 @@
 /*
  * dma-buf: the registry of live buffers
  *
- * Exporting and releasing a buffer must cost the same however many there are
- * and whoever is listing them. So every CPU has a list of its own, which a
- * buffer joins where it is exported, and a walker holds a list's lock for a few
- * instructions at a time only. Its place is kept by a cursor, a node that
- * is linked right before the next buffer: it stays valid whatever is linked and
- * unlinked around it, and pins no buffer between two reads of a file.
+ * Exporting and releasing a buffer must cost the same regardless of the number
+ * of buffers and of concurrent walks. Each CPU therefore has a list, which a
+ * buffer joins on the CPU where it is exported. A walk holds the lock of a list
+ * for a few instructions at a time. Its position is a cursor, a node that is
+ * linked directly before the next buffer: it stays valid when nodes around it
+ * are linked and unlinked, and it pins no buffer between two reads of a file.
  *
- * dma_buf_iter_next() has no room for a cursor, but a buffer that its caller
- * holds. That one stays linked as long as it is held, and serves as the place.
+ * The caller of dma_buf_iter_next() has no cursor, but a reference to a buffer.
+ * That buffer stays linked as long as it is referenced, and serves as the
+ * position.
  */
 
 #include <kunit/visibility.h>
@@ -67,11 +68,11 @@ static void dma_buf_node_unlink(struct dma_buf_node *node)
 }
 
 /**
- * dma_buf_registry_add - make a buffer visible to walkers
- * @obj: the buffer, complete, file and all
+ * dma_buf_registry_add - make a buffer visible to walks
+ * @obj: the buffer, complete with its file
  *
- * New buffers go to the head, behind the back of the walkers in that list, so
- * that a walk ends however fast others export.
+ * New buffers are linked at the head of the list, which walks of this list have
+ * passed. A walk therefore ends, however many buffers are exported meanwhile.
  *
  * Context: Process context. Does not sleep.
  * Return: Nothing.
@@ -82,8 +83,8 @@ void dma_buf_registry_add(struct dma_buf_object *obj)
 }
 
 /**
- * dma_buf_registry_del - hide a buffer from walkers
- * @obj: the buffer, whose last reference is gone
+ * dma_buf_registry_del - hide a buffer from walks
+ * @obj: the buffer, with no reference left
  *
  * Context: Process context. Does not sleep.
  * Return: Nothing.
@@ -95,10 +96,10 @@ void dma_buf_registry_del(struct dma_buf_object *obj)
 
 /**
  * dma_buf_cursor_start - begin a walk over all live buffers
- * @cursor: the walker's bookmark
+ * @cursor: the position of the walk
  *
- * A buffer that lives from here to the end of the walk is met exactly once; one
- * that is exported or released meanwhile is met at most once.
+ * A buffer that lives from here to the end of the walk is visited exactly once;
+ * one that is exported or released meanwhile is visited at most once.
  *
  * Context: Process context. Does not sleep.
  * Return: Nothing.
@@ -109,7 +110,7 @@ void dma_buf_cursor_start(struct dma_buf_node *cursor)
 	dma_buf_node_link(cursor, cpumask_first(cpu_possible_mask));
 }
 
-/* Take a reference to the buffer at @node, if there is one and it still lives. */
+/* Take a reference to the buffer of @node, if it is a buffer and alive. */
 static struct dma_buf *dma_buf_node_get(struct dma_buf_node *node)
 {
 	struct dma_buf_object *obj;
@@ -121,7 +122,7 @@ static struct dma_buf *dma_buf_node_get(struct dma_buf_node *node)
 	return get_file_active(&obj->base.file) ? &obj->base : NULL;
 }
 
-/* Find the first live buffer behind @cursor in its list; stop before it. */
+/* Find the first live buffer after @cursor in its list; stop before it. */
 static struct dma_buf *dma_buf_cursor_scan(struct dma_buf_node *cursor)
 {
 	struct dma_buf_shard *shard = per_cpu_ptr(&dma_buf_shards, cursor->cpu);
@@ -135,7 +136,9 @@ static struct dma_buf *dma_buf_cursor_scan(struct dma_buf_node *cursor)
 		if (dmabuf)
 			break;
 
-		/* Many may be dying at once: keep the place, let others in. */
+		/*
+		 * Many may be dying: advance the cursor and release the lock.
+		 */
 		list_move(&cursor->link, &node->link);
 		cond_resched_lock(&shard->lock);
 	}
@@ -145,11 +148,11 @@ static struct dma_buf *dma_buf_cursor_scan(struct dma_buf_node *cursor)
 }
 
 /**
- * dma_buf_cursor_get - look at the buffer whose turn it is
- * @cursor: the walker's bookmark
+ * dma_buf_cursor_get - get the next buffer of a walk
+ * @cursor: the position of the walk
  *
- * The place does not change: called again, it returns the same buffer if that
- * is still alive, or else the one after it.
+ * The position does not change: another call returns the same buffer if that is
+ * still alive, or else the one after it.
  *
  * Context: Process context. May sleep.
  * Return: The buffer, with a reference that the caller drops; NULL at the end
@@ -174,9 +177,9 @@ struct dma_buf *dma_buf_cursor_get(struct dma_buf_node *cursor)
 }
 
 /**
- * dma_buf_cursor_advance - go on to the next buffer
- * @cursor: the walker's bookmark
- * @dmabuf: what dma_buf_cursor_get() returned, still held by the caller
+ * dma_buf_cursor_advance - advance a walk past a buffer
+ * @cursor: the position of the walk
+ * @dmabuf: the buffer that dma_buf_cursor_get() returned, still referenced
  *
  * Context: Process context. Does not sleep.
  * Return: Nothing.
@@ -192,8 +195,8 @@ void dma_buf_cursor_advance(struct dma_buf_node *cursor,
 }
 
 /**
- * dma_buf_cursor_stop - end a walk, wherever it is
- * @cursor: the walker's bookmark
+ * dma_buf_cursor_stop - end a walk, at any position
+ * @cursor: the position of the walk
  *
  * Context: Process context. Does not sleep.
  * Return: Nothing.
@@ -203,7 +206,7 @@ void dma_buf_cursor_stop(struct dma_buf_node *cursor)
 	dma_buf_node_unlink(cursor);
 }
 
-/* End a walk that a buffer's reference continues, if there is another buffer. */
+/* Get the next buffer, whose reference replaces @cursor as the position. */
 static struct dma_buf *dma_buf_cursor_get_stop(struct dma_buf_node *cursor)
 {
 	struct dma_buf *dmabuf = dma_buf_cursor_get(cursor);
@@ -215,15 +218,15 @@ static struct dma_buf *dma_buf_cursor_get_stop(struct dma_buf_node *cursor)
 /**
  * dma_buf_iter_begin - begin a walk over all live buffers, without a cursor
  *
- * The walk may be left at any buffer, by dropping the reference to it. In
- * between the caller holds no lock: it may sleep, export buffers, or walk again.
- * A buffer that lives from here to the end of the walk is met exactly once; one
- * that is exported or released meanwhile is met at most once. The order is not
- * defined.
+ * The walk may be ended at any buffer, by dropping the reference to it. Between
+ * two calls the caller holds no lock: it may sleep, export buffers, or start
+ * another walk. A buffer that lives from here to the end of the walk is visited
+ * exactly once; one that is exported or released meanwhile is visited at most
+ * once. The order is not defined.
  *
  * Context: Process context. May sleep.
  * Return: A buffer, with a reference that the caller passes to
- * dma_buf_iter_next() or drops with dma_buf_put(); NULL when there is none.
+ * dma_buf_iter_next() or drops with dma_buf_put(); NULL if there is none.
  */
 struct dma_buf *dma_buf_iter_begin(void)
 {
@@ -235,8 +238,8 @@ struct dma_buf *dma_buf_iter_begin(void)
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_iter_begin);
 
 /**
- * dma_buf_iter_next - go on to the next buffer of such a walk
- * @dmabuf: the buffer from the call before; the caller's reference is dropped
+ * dma_buf_iter_next - advance a walk of dma_buf_iter_begin()
+ * @dmabuf: the buffer from the previous call; the caller's reference is dropped
  *
  * Context: Process context. May sleep.
  * Return: As dma_buf_iter_begin(); NULL at the end of the walk.
