@@ -2,11 +2,12 @@
 /*
  * dma-buf: /sys/kernel/debug/dma_buf/bufinfo
  *
- * Lists every live buffer with its fences and attached devices. Users of a buffer
- * wait for a reader while it prints: for the fences if the reservation lock was
- * free, and for the name and the devices, under the inode's spinlock. A reader does
- * not wait for a reservation lock. A buffer whose lock is held, perhaps because a
- * device hangs, is listed with its unsignalled fences.
+ * Lists every live buffer with its fences and attached devices. While a reader
+ * prints a buffer, users of that buffer wait for it: for the fences if the
+ * reservation lock was free, and for the name and the devices, under the
+ * inode's spinlock. A reader does not wait for a reservation lock. A buffer
+ * whose lock is held, perhaps because a device hangs, is listed with its
+ * unsignalled fences.
  */
 
 #include <linux/debugfs.h>
@@ -17,12 +18,12 @@
 #include "dma-buf-internal.h"
 
 /**
- * struct dma_buf_bufinfo - one open bufinfo
- * @cursor: before the buffer whose turn it is
- * @linked: @cursor stands in the registry
+ * struct dma_buf_bufinfo - state of one open file
+ * @cursor: linked before the next buffer to list
+ * @linked: @cursor is linked in the registry
  * @done: the closing line was read
- * @count: buffers listed so far
- * @size: their bytes
+ * @count: number of buffers listed so far
+ * @size: sum of their sizes in bytes
  */
 struct dma_buf_bufinfo {
 	struct dma_buf_node cursor;
@@ -32,7 +33,7 @@ struct dma_buf_bufinfo {
 	size_t size;
 };
 
-/* The elements: SEQ_START_TOKEN, each buffer, and the iterator to close. */
+/* Elements: SEQ_START_TOKEN, each buffer, and @info for the closing line. */
 static bool dma_buf_bufinfo_is_buffer(struct dma_buf_bufinfo *info, void *v)
 {
 	return v && v != SEQ_START_TOKEN && v != info;
@@ -60,7 +61,7 @@ static void *dma_buf_bufinfo_start(struct seq_file *s, loff_t *pos)
 	return dma_buf_cursor_get(&info->cursor) ?: (void *)info;
 }
 
-/* Not with dma_buf_put(): its trace event is for the buffer's users. */
+/* Not with dma_buf_put(): its trace event is for users of the buffer. */
 static void dma_buf_bufinfo_stop(struct seq_file *s, void *v)
 {
 	struct dma_buf *dmabuf = v;
@@ -69,7 +70,7 @@ static void dma_buf_bufinfo_stop(struct seq_file *s, void *v)
 		fput(dmabuf->file);
 }
 
-/* @v is in the reader's hands now: count it and let go of it. */
+/* @v has been printed: count it and drop the reference. */
 static void *dma_buf_bufinfo_next(struct seq_file *s, void *v, loff_t *pos)
 {
 	struct dma_buf_bufinfo *info = s->private;
@@ -91,8 +92,9 @@ static void *dma_buf_bufinfo_next(struct seq_file *s, void *v, loff_t *pos)
 }
 
 /*
- * Signalled fences can be told of under the reservation lock only. When that is
- * taken, those that somebody still waits for are what matters.
+ * Signalled fences can be described only with the reservation lock held. If it
+ * is taken, only unsignalled fences are printed, which are the ones that
+ * waiters wait for.
  */
 static void dma_buf_bufinfo_show_fences(struct seq_file *s,
 					struct dma_resv *resv)
@@ -121,7 +123,7 @@ static void dma_buf_bufinfo_show_fences(struct seq_file *s,
 	dma_resv_iter_end(&cursor);
 }
 
-/* What "%08llu" would print, in half the time: there are long lists of them. */
+/* Print as "%08llu" does, in half the time: the list can be long. */
 static void dma_buf_bufinfo_show_number(struct seq_file *s, u64 number)
 {
 	static const char zeros[] = "00000000";
@@ -134,7 +136,7 @@ static void dma_buf_bufinfo_show_number(struct seq_file *s, u64 number)
 	seq_write(s, digits, len);
 }
 
-/* The reference that the reader holds is not one of the buffer's. */
+/* The reader's own reference is not counted. */
 static void dma_buf_bufinfo_show_row(struct seq_file *s, struct dma_buf *dmabuf)
 {
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
@@ -169,7 +171,7 @@ static void dma_buf_bufinfo_show_buffer(struct seq_file *s,
 	seq_puts(s, "\tAttached Devices:\n");
 	spin_lock(&obj->inode.i_lock);
 	list_for_each_entry(attach, &dmabuf->attachments, node) {
-		/* The rest is lost: seq_file calls again with a larger buffer. */
+		/* Truncated: seq_file calls again with a larger buffer. */
 		if (seq_has_overflowed(s))
 			break;
 		seq_printf(s, "\t%s\n", dev_name(attach->dev));

@@ -2,8 +2,8 @@
 /*
  * dma-buf: from implicit to explicit synchronization and back
  *
- * The two ioctls that take a buffer's fences out as a sync_file, and put those
- * of a sync_file in.
+ * One ioctl exports the fences of a buffer as a sync_file, the other imports
+ * those of a sync_file into a buffer.
  */
 
 #include <linux/dma-fence-array.h>
@@ -15,13 +15,13 @@
 
 #include "dma-buf-internal.h"
 
-/* One direction or both, and nothing else. */
+/* True for one direction or both, and no other flag. */
 static bool dma_buf_sync_file_flags_ok(u32 flags)
 {
 	return flags && !(flags & ~DMA_BUF_SYNC_RW);
 }
 
-/* Drop the references in @fences, and @fences itself unless it is @embedded. */
+/* Drop the references in @fences, and free it unless it is @embedded. */
 static void dma_buf_sync_file_put(struct dma_fence **fences, unsigned int count,
 				  struct dma_fence **embedded)
 {
@@ -32,8 +32,9 @@ static void dma_buf_sync_file_put(struct dma_fence **fences, unsigned int count,
 }
 
 /*
- * Return one fence for all fences that work of @usage has to wait for. An array to
- * collect them is allocated for the second one: mostly there is one at most.
+ * Return one fence for all fences that work of @usage must wait for. An array
+ * to collect them is allocated for the second fence: usually there is at most
+ * one.
  */
 static struct dma_fence *dma_buf_sync_file_fence(struct dma_resv *resv,
 						 enum dma_resv_usage usage)
@@ -81,7 +82,7 @@ err_put:
 	return ERR_PTR(-ENOMEM);
 }
 
-/* Snapshot the fences that work of @usage has to wait for. */
+/* Snapshot the fences that work of @usage must wait for. */
 static struct sync_file *dma_buf_sync_file_snapshot(struct dma_buf *dmabuf,
 						    enum dma_resv_usage usage)
 {
@@ -136,7 +137,7 @@ long dma_buf_ioctl_export_sync_file(struct dma_buf *dmabuf,
 	return 0;
 }
 
-/* Add @fence, which may stand for several, to @resv. */
+/* Add @fence, which may contain several fences, to @resv. */
 static int dma_buf_sync_file_add(struct dma_resv *resv, struct dma_fence *fence,
 				 enum dma_resv_usage usage)
 {
@@ -174,7 +175,7 @@ out:
  * @dmabuf: the buffer
  * @arg: the caller's &struct dma_buf_import_sync_file
  *
- * The caller keeps the sync_file.
+ * The sync_file remains the caller's.
  *
  * Context: Process context, may sleep. Takes the reservation lock.
  * Return: 0; -EFAULT for a bad pointer, -EINVAL for bad flags or a descriptor
