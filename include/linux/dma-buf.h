@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * dma-buf: one buffer, many devices
+ * dma-buf: buffers shared between devices
  *
- * The contract between the driver that owns a buffer (the exporter) and the
- * drivers that use it (the importers). How the pieces fit together is told in
- * Documentation/driver-api/dma-buf.rst; who must hold the reservation lock
- * when stands there as well.
+ * The interface between the driver that owns a buffer (the exporter) and the
+ * drivers that use it (the importers). For an overview and the locking rules
+ * see Documentation/driver-api/dma-buf.rst.
  */
 #ifndef __DMA_BUF_H__
 #define __DMA_BUF_H__
@@ -26,36 +25,37 @@ struct dma_buf;
 struct dma_buf_attachment;
 
 /**
- * struct dma_buf_ops - what an exporter implements
+ * struct dma_buf_ops - callbacks of an exporter
  *
- * @map_dma_buf, @unmap_dma_buf and @release are mandatory. @pin and @unpin come
- * as a pair; an exporter that has them may move its buffers and is called
- * *dynamic*. Everything else is optional.
+ * @map_dma_buf, @unmap_dma_buf and @release are mandatory. @pin and @unpin are
+ * provided both or not at all; an exporter with them may move its buffers and
+ * is called *dynamic*. All other callbacks are optional.
  *
- * Errors are negative errno values. Whatever a callback returns is handed to
- * the importer or to user space as it is.
+ * Errors are negative errno values. An error is passed to the importer or to
+ * user space unchanged.
  */
 struct dma_buf_ops {
 	/**
 	 * @attach:
 	 *
-	 * A device wants to use the buffer. Decide whether it can reach the
-	 * memory as it is, or as it could be moved; per-device state may be
-	 * kept in &dma_buf_attachment.priv. Optional.
+	 * A device is attached to the buffer. The exporter checks whether the
+	 * device can reach the memory at its current placement, or at one that
+	 * the buffer can be moved to. Per-device state may be stored in
+	 * &dma_buf_attachment.priv. Optional.
 	 *
 	 * Context: May sleep. Reservation lock not held.
-	 * Return: 0, and the attachment gets linked in &dma_buf.attachments; or
-	 * a negative errno: usually -EBUSY when the storage is already placed
-	 * where the device cannot reach it. The attachment is freed then and
-	 * @detach is not called.
+	 * Return: 0, and the attachment is then linked in &dma_buf.attachments;
+	 * or a negative errno, usually -EBUSY when the backing storage has been
+	 * placed where the device cannot reach it. The attachment is freed
+	 * after an error and @detach is not called.
 	 */
 	int (*attach)(struct dma_buf *dmabuf, struct dma_buf_attachment *attach);
 
 	/**
 	 * @detach:
 	 *
-	 * Undo @attach. No mapping is left, and the attachment is not linked
-	 * any more. Optional.
+	 * Undo @attach. All mappings have been unmapped, and the attachment is
+	 * no longer linked. Optional.
 	 *
 	 * Context: May sleep. Reservation lock not held.
 	 */
@@ -64,15 +64,16 @@ struct dma_buf_ops {
 	/**
 	 * @pin:
 	 *
-	 * Keep the storage where it is until @unpin, in a place that all
-	 * devices can reach. On return the memory must hold this buffer's data
-	 * and nobody else's: an exporter that clears or moves asynchronously
-	 * waits for it here. Called for each mapping of an importer that cannot
-	 * follow a move, before @map_dma_buf, and by dma_buf_pin().
+	 * Keep the backing storage from moving until @unpin, at a placement
+	 * that all attached devices can reach. On return the memory must hold
+	 * this buffer's data and no data of another owner: an exporter that
+	 * clears or moves asynchronously waits for it here. Called before
+	 * @map_dma_buf for each mapping of an importer that cannot handle a
+	 * move, and by dma_buf_pin().
 	 *
 	 * Context: May sleep. Reservation lock held.
 	 * Return: 0 or a negative errno; not -EBUSY, which is for @attach to
-	 * say.
+	 * return.
 	 */
 	int (*pin)(struct dma_buf_attachment *attach);
 
@@ -88,21 +89,21 @@ struct dma_buf_ops {
 	/**
 	 * @map_dma_buf:
 	 *
-	 * Make the buffer reachable for &dma_buf_attachment.dev and return the
-	 * list of DMA addresses. The storage may be chosen as late as this, to
-	 * suit all devices in &dma_buf.attachments. An importer may have several
-	 * mappings at a time.
+	 * Map the buffer for &dma_buf_attachment.dev and return the list of DMA
+	 * addresses. The placement of the backing storage may be chosen as late
+	 * as this, to suit all devices in &dma_buf.attachments. An importer may
+	 * have several mappings at a time.
 	 *
 	 * A static exporter returns only when the memory is ready for use. A
-	 * dynamic one may leave that to fences of %DMA_RESV_USAGE_KERNEL in
-	 * &dma_buf.resv: dynamic importers obey them, and for static importers
-	 * the core waits.
+	 * dynamic exporter may return earlier, with fences of
+	 * %DMA_RESV_USAGE_KERNEL in &dma_buf.resv: dynamic importers wait for
+	 * them, and the core waits for them on behalf of static importers.
 	 *
 	 * Context: May sleep. Reservation lock held.
 	 * Return: A new &struct sg_table, already mapped for the device, with
-	 * addresses and lengths that are multiples of PAGE_SIZE; it belongs to
-	 * the importer until @unmap_dma_buf gives it back. On failure an
-	 * ERR_PTR(); NULL is taken for -ENOMEM.
+	 * addresses and lengths that are multiples of PAGE_SIZE. The importer
+	 * owns it until @unmap_dma_buf. On failure an ERR_PTR(); NULL is
+	 * treated as -ENOMEM.
 	 */
 	struct sg_table *(*map_dma_buf)(struct dma_buf_attachment *attach,
 					enum dma_data_direction dir);
@@ -110,8 +111,8 @@ struct dma_buf_ops {
 	/**
 	 * @unmap_dma_buf:
 	 *
-	 * Take back a table that @map_dma_buf returned, with the direction it
-	 * was mapped for.
+	 * Unmap and free a table that @map_dma_buf returned. @dir is the
+	 * direction that it was mapped for.
 	 *
 	 * Context: May sleep. Reservation lock held.
 	 */
@@ -122,10 +123,10 @@ struct dma_buf_ops {
 	/**
 	 * @release:
 	 *
-	 * The last reference is gone: free what &dma_buf.priv stands for.
-	 * Called once at most. It is not called for a buffer that
-	 * dma_buf_export() failed to make, and not for one that is leaked
-	 * because an attachment or a vmap of it is left.
+	 * The last reference was dropped: free the memory and the state behind
+	 * &dma_buf.priv. Called at most once. It is not called if
+	 * dma_buf_export() failed, nor for a buffer that is leaked because it
+	 * is still attached or vmapped.
 	 *
 	 * Context: Process context, may sleep. Reservation lock not held.
 	 */
@@ -136,16 +137,16 @@ struct dma_buf_ops {
 	 *
 	 * Make the memory coherent for the CPU: for reading with
 	 * %DMA_FROM_DEVICE, for writing with %DMA_TO_DEVICE, for both with
-	 * %DMA_BIDIRECTIONAL. Serves the kernel's own accesses and
-	 * DMA_BUF_IOCTL_SYNC alike. The core waits for the fences after this
-	 * call. An exporter that copies, invalidates caches or syncs bounce
-	 * buffers here must wait for them first, as the device may still be
-	 * writing. When a signal interrupts the core's wait, this is called
-	 * again without @end_cpu_access in between. Optional.
+	 * %DMA_BIDIRECTIONAL. Called for accesses of the kernel and for
+	 * DMA_BUF_IOCTL_SYNC. The core waits for the fences after this call. An
+	 * exporter that copies, invalidates caches or syncs bounce buffers here
+	 * must wait for them first, as the device may still be writing. When a
+	 * signal interrupts the core's wait, this is called again without
+	 * @end_cpu_access in between. Optional.
 	 *
 	 * Context: May sleep. Reservation lock not held.
-	 * Return: 0 or a negative errno; -EINTR or -ERESTARTSYS when a signal
-	 * came first.
+	 * Return: 0 or a negative errno; -EINTR or -ERESTARTSYS when
+	 * interrupted by a signal.
 	 */
 	int (*begin_cpu_access)(struct dma_buf *dmabuf,
 				enum dma_data_direction dir);
@@ -153,8 +154,8 @@ struct dma_buf_ops {
 	/**
 	 * @end_cpu_access:
 	 *
-	 * The CPU is done; undo @begin_cpu_access, write back what it wrote.
-	 * Optional.
+	 * The CPU has finished its access: undo @begin_cpu_access and write
+	 * back the data that the CPU has written. Optional.
 	 *
 	 * Context: May sleep. Reservation lock not held.
 	 * Return: 0 or a negative errno.
@@ -166,8 +167,8 @@ struct dma_buf_ops {
 	 * @map:
 	 *
 	 * Map page number @page of the buffer into the kernel's address space.
-	 * For importers that walk a buffer page by page and must not depend on
-	 * vmalloc space. Optional.
+	 * For importers that access a buffer page by page and must not depend
+	 * on vmalloc space. Optional.
 	 *
 	 * Context: May sleep. Reservation lock not held.
 	 * Return: The address of the page's first byte, or NULL.
@@ -177,7 +178,7 @@ struct dma_buf_ops {
 	/**
 	 * @unmap:
 	 *
-	 * Undo one @map; @vaddr is what it returned. Optional.
+	 * Undo one @map, which returned @vaddr. Optional.
 	 *
 	 * Context: May sleep. Reservation lock not held.
 	 */
@@ -186,11 +187,11 @@ struct dma_buf_ops {
 	/**
 	 * @mmap:
 	 *
-	 * Map the buffer into user space. The core has compared the vma with
-	 * the buffer's size. User space brackets its accesses with
-	 * DMA_BUF_IOCTL_SYNC. An exporter that must be able to zap the
-	 * mapping sets &vm_area_struct.vm_file (and vm_pgoff) to a file with
-	 * an address_space of its own. Optional.
+	 * Map the buffer into user space. The core has checked the range of the
+	 * vma against the buffer's size. User space brackets its accesses with
+	 * DMA_BUF_IOCTL_SYNC. An exporter that must be able to zap the mapping
+	 * sets &vm_area_struct.vm_file (and vm_pgoff) to a file with a separate
+	 * address_space. Optional.
 	 *
 	 * Context: May sleep. The mm's mmap lock is held for writing, the
 	 * reservation lock is not.
@@ -201,8 +202,8 @@ struct dma_buf_ops {
 	/**
 	 * @vmap:
 	 *
-	 * Map the whole buffer into the kernel's address space. Called for
-	 * the first of several nested dma_buf_vmap() only. Optional.
+	 * Map the whole buffer into the kernel's address space. Called only for
+	 * the first of several nested dma_buf_vmap(). Optional.
 	 *
 	 * Context: May sleep. Reservation lock held.
 	 * Return: 0 with the mapping in @map, or a negative errno.
@@ -220,29 +221,29 @@ struct dma_buf_ops {
 };
 
 /**
- * struct dma_buf - a buffer that drivers share
+ * struct dma_buf - a buffer that is shared between drivers
  *
- * Made by dma_buf_export(). This is what exporters and importers see of it;
- * what the core needs beyond that is private. References are the file's:
- * get_dma_buf() and dma_buf_get() take one, dma_buf_put() drops it, and so do
- * open file descriptors and user mappings.
+ * Created by dma_buf_export(). It holds the members that exporters and
+ * importers need; the core's own members are private. References are counted by
+ * the file: get_dma_buf() and dma_buf_get() take one, dma_buf_put() drops it.
+ * Open file descriptors and user mappings hold references as well.
  *
- * Unless a member says otherwise it is set by dma_buf_export() and constant
- * until the last reference goes.
+ * Unless stated otherwise, a member is set by dma_buf_export() and constant
+ * until the last reference is dropped.
  */
 struct dma_buf {
 	/** @size: Length in bytes. */
 	size_t size;
 
-	/** @file: What a file descriptor refers to, and what is counted. */
+	/** @file: File of the descriptors; holds the reference count. */
 	struct file *file;
 
 	/**
 	 * @attachments:
 	 *
-	 * One &struct dma_buf_attachment a device, static importers' included,
-	 * in no order. Only the core changes the list; exporters may walk it
-	 * with the lock of @resv held.
+	 * One &struct dma_buf_attachment for each attached device, static
+	 * importers included, in no order. Only the core changes the list;
+	 * exporters may walk it with the lock of @resv held.
 	 */
 	struct list_head attachments;
 
@@ -250,80 +251,81 @@ struct dma_buf {
 	 * @ops:
 	 *
 	 * The exporter's callbacks. The exporter may replace them as long as it
-	 * has the only reference.
+	 * holds the only reference.
 	 */
 	const struct dma_buf_ops *ops;
 
-	/** @exp_name: The exporter's name, for people. */
+	/** @exp_name: The exporter's name, for debugging. */
 	const char *exp_name;
 
 	/**
 	 * @name:
 	 *
-	 * The name that user space has set, shorter than %DMA_BUF_NAME_LEN;
-	 * NULL until then. User space may replace it at any time. For BPF
-	 * programs and debuggers, which read it under RCU: it is freed a grace
-	 * period after it has been replaced, or the buffer released.
+	 * The name set by user space, shorter than %DMA_BUF_NAME_LEN; NULL
+	 * until set. User space may replace it at any time. BPF programs and
+	 * debuggers read it under RCU: it is freed a grace period after it was
+	 * replaced, or after the buffer was released.
 	 */
 	const char *name;
 
-	/** @priv: The exporter's own data. */
+	/** @priv: The exporter's private data. */
 	void *priv;
 
 	/**
 	 * @resv:
 	 *
-	 * The reservation object: its lock protects the buffer's state, its
-	 * fences say who still works on the content. Either the exporter's or
-	 * one that lives and dies with the buffer.
+	 * The reservation object. Its lock protects the buffer's state, its
+	 * fences are those of pending work on the content. It is either the
+	 * exporter's or one with the lifetime of the buffer.
 	 *
 	 * Implicit synchronization, for drivers whose interface promises it:
 	 *
-	 * - Work that reads the buffer leaves a fence of
-	 *   %DMA_RESV_USAGE_READ, work that writes it one of
-	 *   %DMA_RESV_USAGE_WRITE. A driver that cannot tell adds a write
-	 *   fence: that may wait too long, never too short.
-	 * - New work waits for what dma_resv_usage_rw() names for it: readers
-	 *   for writers, writers for everybody.
-	 * - An interface that finishes its work before it returns (most of
-	 *   V4L2, say) has no fence to add.
+	 * - Work that reads the buffer adds a fence of %DMA_RESV_USAGE_READ,
+	 *   work that writes it adds one of %DMA_RESV_USAGE_WRITE. A driver
+	 *   that does not know adds a write fence: others may then wait too
+	 *   long, but never too short.
+	 * - New work waits for the usage that dma_resv_usage_rw() returns for
+	 *   it: readers wait for writers, writers wait for all.
+	 * - An interface that finishes its work before it returns, as most of
+	 *   V4L2 does, has no fence to add.
 	 *
 	 * Dynamic importers also wait for %DMA_RESV_USAGE_KERNEL fences before
-	 * their device touches the storage, and leave a fence for each access
-	 * that &dma_buf_attach_ops.invalidate_mappings cannot stop at once.
+	 * their device accesses the memory, and add a fence for each access
+	 * that &dma_buf_attach_ops.invalidate_mappings cannot stop immediately.
 	 *
-	 * The rules of &enum dma_resv_usage hold for everybody.
+	 * All users follow the rules of &enum dma_resv_usage.
 	 */
 	struct dma_resv *resv;
 };
 
 /**
- * struct dma_buf_attach_ops - what a dynamic importer implements
+ * struct dma_buf_attach_ops - callbacks of a dynamic importer
  */
 struct dma_buf_attach_ops {
 	/**
 	 * @allow_peer2peer:
 	 *
-	 * The importer copes with memory of another device, for which there
-	 * may be no &struct page.
+	 * The importer supports memory of another device, which may have no
+	 * &struct page.
 	 */
 	bool allow_peer2peer;
 
 	/**
 	 * @invalidate_mappings:
 	 *
-	 * The storage is about to move, or to be taken away. Do not start new
-	 * accesses with the mappings that exist, have all of them unmapped
-	 * within bounded time, and map anew where access goes on. Accesses
-	 * under way may finish: their fences in &dma_buf.resv keep the storage.
-	 * After that a device may still read ahead until the unmap, but must
-	 * not write. For details see dma_buf_invalidate_mappings().
+	 * The exporter is about to move the backing storage or to revoke
+	 * access. The importer starts no new accesses with its existing
+	 * mappings, unmaps all of them within bounded time, and maps again if
+	 * it needs further access. Accesses in progress may finish: their
+	 * fences in &dma_buf.resv keep the storage. After that a device may
+	 * still read ahead until the unmap, but must not write. For details see
+	 * dma_buf_invalidate_mappings().
 	 *
-	 * Both may happen in the callback itself, dma_buf_detach() may not.
+	 * The callback may unmap and map, but must not call dma_buf_detach().
 	 *
-	 * Optional. An importer without it is dynamic all the same: it keeps
-	 * its mappings valid with dma_buf_pin(), and exporters that revoke
-	 * access may refuse it.
+	 * Optional. An importer without it is dynamic as well: it keeps its
+	 * mappings valid with dma_buf_pin(), and exporters that revoke access
+	 * may refuse it.
 	 *
 	 * Context: May sleep. Reservation lock held.
 	 */
@@ -335,14 +337,14 @@ struct dma_buf_attach_ops {
  * @dmabuf: The buffer.
  * @dev: The device.
  * @node: Links &dma_buf.attachments.
- * @peer2peer: The importer takes memory without &struct page.
+ * @peer2peer: The importer supports memory without &struct page.
  * @importer_ops: The importer's callbacks; NULL for a static importer.
- * @importer_priv: The importer's own data.
- * @priv: The exporter's own data.
+ * @importer_priv: The importer's private data.
+ * @priv: The exporter's private data.
  *
- * Made by dma_buf_attach() or dma_buf_dynamic_attach(), ended by
- * dma_buf_detach(). Only @priv, @importer_priv and @peer2peer may be changed by
- * drivers.
+ * Created by dma_buf_attach() or dma_buf_dynamic_attach(), freed by
+ * dma_buf_detach(). Drivers may change only @priv, @importer_priv and
+ * @peer2peer.
  */
 struct dma_buf_attachment {
 	struct dma_buf *dmabuf;
@@ -355,16 +357,16 @@ struct dma_buf_attachment {
 };
 
 /**
- * struct dma_buf_export_info - what dma_buf_export() wants to know
- * @exp_name: Name of the exporter, for people.
- * @owner: Module that must stay loaded while the buffer lives.
+ * struct dma_buf_export_info - arguments of dma_buf_export()
+ * @exp_name: Name of the exporter, for debugging.
+ * @owner: Module that must stay loaded until the buffer is released.
  * @ops: The exporter's callbacks.
  * @size: Length of the buffer in bytes.
  * @flags: Access mode of the file: O_RDONLY, O_WRONLY or O_RDWR, and
- *	O_NONBLOCK; anything else is ignored.
- * @resv: The exporter's reservation object, which must outlive the buffer;
- *	NULL for one of the buffer's own.
- * @priv: The exporter's own data; must not be NULL.
+ *	O_NONBLOCK; other flags are ignored.
+ * @resv: The exporter's reservation object, which must outlive the buffer; NULL
+ *	to use one that is embedded in the buffer.
+ * @priv: The exporter's private data; must not be NULL.
  */
 struct dma_buf_export_info {
 	const char *exp_name;
@@ -380,7 +382,7 @@ struct dma_buf_export_info {
  * DEFINE_DMA_BUF_EXPORT_INFO - declare a &struct dma_buf_export_info
  * @name: the variable
  *
- * Fills in the calling module and its name; everything else is zero.
+ * Sets the calling module and its name; all other members are zero.
  */
 #define DEFINE_DMA_BUF_EXPORT_INFO(name)			\
 	struct dma_buf_export_info name = {			\
@@ -397,10 +399,10 @@ void dma_buf_put(struct dma_buf *dmabuf);
 
 /**
  * get_dma_buf - take another reference
- * @dmabuf: a buffer that the caller already holds
+ * @dmabuf: a buffer that the caller has a reference to
  *
  * Context: Any.
- * Return: Nothing; the new reference is the caller's, who gives it back with
+ * Return: Nothing; the caller owns the new reference, and drops it with
  * dma_buf_put().
  */
 static inline void get_dma_buf(struct dma_buf *dmabuf)
@@ -413,7 +415,8 @@ static inline void get_dma_buf(struct dma_buf *dmabuf)
  * @dmabuf: the buffer
  *
  * Context: Any.
- * Return: True when the exporter can pin, and so may move what is not pinned.
+ * Return: True if the exporter supports pinning, and so may move the buffer
+ * while it is not pinned.
  */
 static inline bool dma_buf_is_dynamic(struct dma_buf *dmabuf)
 {
@@ -425,8 +428,8 @@ static inline bool dma_buf_is_dynamic(struct dma_buf *dmabuf)
  * @attach: the attachment
  *
  * Context: Any.
- * Return: True when the attachment was made by dma_buf_dynamic_attach() with
- * importer callbacks: the importer follows moves, or pins the buffer.
+ * Return: True if the attachment was created by dma_buf_dynamic_attach() with
+ * importer callbacks: the importer handles moves, or pins the buffer.
  */
 static inline bool
 dma_buf_attachment_is_dynamic(struct dma_buf_attachment *attach)
