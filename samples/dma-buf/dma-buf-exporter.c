@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A dma-buf exporter: buffers of ordinary pages that may lie anywhere
+ * A dma-buf exporter: buffers of single pages, not necessarily contiguous
  *
- * Small, but complete: devices with and without coherent DMA, the kernel and
- * user space can use what it exports.
+ * Small, but complete: its buffers can be used by devices with and without
+ * coherent DMA, by the kernel and by user space.
  */
 
 #include <linux/dma-buf.h>
@@ -23,10 +23,10 @@
 /* The buffer and its memory */
 
 /**
- * struct sample_buffer - what &dma_buf.priv stands for
+ * struct sample_buffer - a buffer, &dma_buf.priv points to it
  * @pages: the memory
- * @npages: how many they are
- * @mappings: devices that can reach them, protected by the reservation lock
+ * @npages: number of pages
+ * @mappings: mappings for devices, protected by the reservation lock
  */
 struct sample_buffer {
 	struct page **pages;
@@ -44,7 +44,7 @@ static void sample_buffer_free(struct sample_buffer *buffer)
 	kfree(buffer);
 }
 
-/* Cleared: the pages may have been anybody's before. */
+/* The pages are cleared: they may hold data of a previous owner. */
 static struct sample_buffer *sample_buffer_alloc(unsigned int npages)
 {
 	struct sample_buffer *buffer = kzalloc(sizeof(*buffer), GFP_KERNEL);
@@ -75,10 +75,10 @@ err_free:
 /* DMA by devices */
 
 /**
- * struct sample_mapping - a device that can reach the buffer
- * @sgt: its addresses; the importer holds a pointer to this
+ * struct sample_mapping - a mapping of the buffer for a device
+ * @sgt: its addresses; returned to the importer
  * @dev: the device
- * @node: in &sample_buffer.mappings
+ * @node: links &sample_buffer.mappings
  */
 struct sample_mapping {
 	struct sg_table sgt;
@@ -87,8 +87,8 @@ struct sample_mapping {
 };
 
 /*
- * Whatever @dir the importer asked for: while the mapping lasts the CPU may
- * write what the device reads, and read what it writes.
+ * Mapped in both directions, regardless of @dir: as long as the mapping exists
+ * the CPU may write data that the device reads, and read data that it writes.
  */
 static struct sg_table *sample_map(struct dma_buf_attachment *attach,
 				   enum dma_data_direction dir)
@@ -139,8 +139,9 @@ static void sample_unmap(struct dma_buf_attachment *attach,
 /* Access by the CPU */
 
 /*
- * Make the data that devices have written visible to the CPU. With bounce buffers
- * this copies it, so the devices must have finished: wait for their fences first.
+ * Make the data that devices have written visible to the CPU. With bounce
+ * buffers this copies the data, so the devices must have finished: wait for
+ * their fences first.
  */
 static int sample_begin_cpu_access(struct dma_buf *dmabuf,
 				   enum dma_data_direction dir)
@@ -186,7 +187,7 @@ static int sample_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct sample_buffer *buffer = dmabuf->priv;
 
-	/* A private mapping would part from the buffer at the first write. */
+	/* A private mapping would be a copy after the first write. */
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 
@@ -253,7 +254,7 @@ static int sample_export(unsigned long size)
 		return PTR_ERR(dmabuf);
 	}
 
-	/* From here on the buffer goes with the last reference. */
+	/* From here on the last reference frees the buffer. */
 	fd = dma_buf_fd(dmabuf, O_CLOEXEC);
 	if (fd < 0)
 		dma_buf_put(dmabuf);

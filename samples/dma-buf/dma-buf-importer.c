@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A dma-buf importer: a device that works on other drivers' buffers
+ * A dma-buf importer: a device that works on buffers of other drivers
  *
- * It is a static importer: the mapping lasts as long as the attachment. There
- * is no hardware behind the device. A delayed work item stands in for the
- * interrupt that tells of the end of a job; everything else is as it would be.
+ * It is a static importer: the mapping exists as long as the attachment. There
+ * is no hardware behind the device. A delayed work item replaces the interrupt
+ * at the end of a job; all other parts are as in a driver for hardware.
  */
 
 #include <linux/dma-buf.h>
@@ -29,28 +29,28 @@ static struct platform_device *sample_device;
 /* Attach, map, and back */
 
 /**
- * struct sample_import - a buffer in use, one for each open file
+ * struct sample_import - the imported buffer of an open file
  */
 struct sample_import {
 	/** @lock: Taken by every ioctl. */
 	struct mutex lock;
 
-	/** @dmabuf: The buffer, with a reference; NULL until there is one. */
+	/** @dmabuf: The buffer, with a reference; NULL if none is imported. */
 	struct dma_buf *dmabuf;
 
-	/** @attach: The device's attachment to it. */
+	/** @attach: The attachment of the device to the buffer. */
 	struct dma_buf_attachment *attach;
 
-	/** @sgt: Where the device finds the memory. */
+	/** @sgt: DMA addresses of the memory. */
 	struct sg_table *sgt;
 
-	/** @job: The last job, with a reference; NULL before the first. */
+	/** @job: The last job, with a reference; NULL before the first one. */
 	struct sample_job *job;
 
-	/** @context: The timeline of the jobs' fences. */
+	/** @context: The fence context of the jobs. */
 	u64 context;
 
-	/** @seqno: The last one's number. */
+	/** @seqno: The number of the last job's fence. */
 	u64 seqno;
 };
 
@@ -92,7 +92,7 @@ err_put:
 	return ret;
 }
 
-/* The device has stopped: nothing reaches the memory through @sgt any more. */
+/* The device has stopped: it no longer accesses the memory through @sgt. */
 static void sample_import_end(struct sample_import *import)
 {
 	if (!import->dmabuf)
@@ -107,16 +107,16 @@ static void sample_import_end(struct sample_import *import)
 /* Work by the device, and its fence */
 
 /**
- * struct sample_job - what the device has been told to do
+ * struct sample_job - a job of the device
  */
 struct sample_job {
-	/** @fence: In the reservation object until the device is done. */
+	/** @fence: In the reservation object until the device has finished. */
 	struct dma_fence fence;
 
-	/** @lock: The fence's. */
+	/** @lock: The lock of @fence. */
 	spinlock_t lock;
 
-	/** @done: In place of the interrupt; has a reference to @fence. */
+	/** @done: Replaces the interrupt; has a reference to @fence. */
 	struct delayed_work done;
 };
 
@@ -133,11 +133,11 @@ static const char *sample_fence_timeline_name(struct dma_fence *fence)
 static void sample_job_free(struct rcu_head *rcu)
 {
 	kfree(container_of(rcu, struct sample_job, fence.rcu));
-	/* An unloader waits for RCU, and so for the end of this. */
+	/* Unloading waits for RCU, and so until this function has returned. */
 	module_put(THIS_MODULE);
 }
 
-/* Others may still look at the fence under RCU. */
+/* Another thread may still use the fence under RCU. */
 static void sample_fence_release(struct dma_fence *fence)
 {
 	call_rcu(&fence->rcu, sample_job_free);
@@ -149,7 +149,7 @@ static const struct dma_fence_ops sample_fence_ops = {
 	.release		= sample_fence_release,
 };
 
-/* Until the fence has signalled: no allocation, no lock that others hold. */
+/* Until the fence has signalled: no allocation and no shared lock. */
 static void sample_job_done(struct work_struct *work)
 {
 	struct sample_job *job =
@@ -161,7 +161,7 @@ static void sample_job_done(struct work_struct *work)
 	dma_fence_put(&job->fence);
 }
 
-/* Have @job in the device's hands, and its fence in those of all others. */
+/* Queue @job to the device and add its fence to the buffer. */
 static int sample_job_start(struct sample_import *import,
 			    struct sample_job *job, unsigned int msecs)
 {
@@ -176,7 +176,7 @@ static int sample_job_start(struct sample_import *import,
 	if (ret)
 		goto out;
 
-	/* A writer waits for everybody; this device cannot do it by itself. */
+	/* A writer waits for all fences; this device cannot wait on its own. */
 	ret = dma_resv_wait_timeout(resv, dma_resv_usage_rw(true), true,
 				    MAX_SCHEDULE_TIMEOUT);
 	if (ret < 0)
@@ -184,15 +184,15 @@ static int sample_job_start(struct sample_import *import,
 	ret = 0;
 
 	/*
-	 * From here on nothing fails: others rely on the fence to signal. It
-	 * stays with the buffer for longer than this file is open.
+	 * From here on nothing fails: other users rely on the fence to signal.
+	 * It may be in the buffer for longer than this file is open.
 	 */
 	__module_get(THIS_MODULE);
 	dma_fence_init(&job->fence, &sample_fence_ops, &job->lock,
 		       import->context, ++import->seqno);
 	dma_resv_add_fence(resv, &job->fence, DMA_RESV_USAGE_WRITE);
 
-	/* Here the device would get the addresses in import->sgt. */
+	/* A device would be given the addresses in import->sgt here. */
 	dma_fence_get(&job->fence);
 	schedule_delayed_work(&job->done, msecs_to_jiffies(msecs));
 out:
@@ -200,7 +200,7 @@ out:
 	return ret;
 }
 
-/* Stop the device: what it has not done by now is done at once. */
+/* Stop the device: an unfinished job is completed immediately. */
 static void sample_job_finish(struct sample_job *job)
 {
 	if (!job)
@@ -231,7 +231,7 @@ static int sample_import_run(struct sample_import *import, unsigned long msecs)
 		return ret;
 	}
 
-	/* This one has waited for the one before. */
+	/* The new job has waited for the previous one. */
 	sample_job_finish(import->job);
 	import->job = job;
 	return 0;
@@ -257,7 +257,7 @@ static int sample_import_sum(struct sample_import *import, u64 *sum)
 	if (ret)
 		goto out;
 
-	/* It may be the memory of a device, which has accessors of its own. */
+	/* The memory may be device memory, which needs special accessors. */
 	*sum = 0;
 	for (i = 0; i < dmabuf->size; i++)
 		*sum += iosys_map_rd(&map, i, u8);
