@@ -62,7 +62,7 @@ static const struct file_operations dma_buf_file_ops;
  */
 
 /**
- * DOC: who holds the reservation lock
+ * DOC: reservation lock rules
  *
  * The lock is that of the reservation object, &dma_buf.resv, taken with
  * dma_resv_lock(). Every line below is tested.
