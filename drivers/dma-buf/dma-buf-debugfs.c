@@ -104,7 +104,7 @@ static void dma_buf_bufinfo_show_fences(struct seq_file *s,
 	struct dma_fence *fence;
 	size_t start = s->count;
 
-	if (dma_buf_resv_untouched(resv))
+	if (dma_buf_resv_never_fenced(resv))
 		return;
 
 	if (dma_resv_trylock(resv)) {

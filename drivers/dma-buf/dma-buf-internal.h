@@ -87,7 +87,7 @@ static inline struct dma_buf_object *to_dma_buf_object(struct dma_buf *dmabuf)
  * True if no fence was ever added, so there is none to wait for. A fence that
  * is added concurrently is not ordered with the caller anyway.
  */
-static inline bool dma_buf_resv_untouched(struct dma_resv *resv)
+static inline bool dma_buf_resv_never_fenced(struct dma_resv *resv)
 {
 	return !rcu_access_pointer(resv->fences);
 }

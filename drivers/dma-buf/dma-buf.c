@@ -346,7 +346,7 @@ static int dma_buf_resv_wait(struct dma_resv *resv, enum dma_resv_usage usage)
 {
 	long ret;
 
-	if (dma_buf_resv_untouched(resv))
+	if (dma_buf_resv_never_fenced(resv))
 		return 0;
 
 	ret = dma_resv_wait_timeout(resv, usage, true, MAX_SCHEDULE_TIMEOUT);
