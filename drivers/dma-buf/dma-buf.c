@@ -1078,19 +1078,19 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_mmap, "DMA_BUF");
 
 /* Join an existing kernel mapping. */
 static __always_inline bool
-dma_buf_vmap_nest(struct dma_buf_object *obj, struct iosys_map *map)
+dma_buf_vmap_try_get(struct dma_buf_object *obj, struct iosys_map *map)
 {
 	if (!refcount_inc_not_zero(&obj->vmap_count))
 		return false;
 
-	/* Paired with smp_wmb() in dma_buf_vmap_first(). */
+	/* Paired with smp_wmb() in dma_buf_vmap_create(). */
 	smp_acquire__after_ctrl_dep();
 	*map = obj->vmap;
 	return true;
 }
 
 /* Have the exporter map the buffer for the first user. */
-static int dma_buf_vmap_first(struct dma_buf *dmabuf, struct iosys_map *map)
+static int dma_buf_vmap_create(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 	int ret = -EINVAL;
@@ -1104,7 +1104,7 @@ static int dma_buf_vmap_first(struct dma_buf *dmabuf, struct iosys_map *map)
 	}
 
 	*map = obj->vmap;
-	/* Paired with the acquire barrier in dma_buf_vmap_nest(). */
+	/* Paired with the acquire barrier in dma_buf_vmap_try_get(). */
 	smp_wmb();
 	refcount_set(&obj->vmap_count, 1);
 	return 0;
@@ -1132,10 +1132,10 @@ int dma_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	if (dma_buf_vmap_nest(to_dma_buf_object(dmabuf), map))
+	if (dma_buf_vmap_try_get(to_dma_buf_object(dmabuf), map))
 		return 0;
 
-	return dma_buf_vmap_first(dmabuf, map);
+	return dma_buf_vmap_create(dmabuf, map);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_vmap, "DMA_BUF");
 
@@ -1168,7 +1168,7 @@ int dma_buf_vmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
 		return -EINVAL;
 	}
 
-	if (dma_buf_vmap_nest(to_dma_buf_object(dmabuf), map))
+	if (dma_buf_vmap_try_get(to_dma_buf_object(dmabuf), map))
 		return 0;
 
 	return dma_buf_vmap_locking(dmabuf, map);
@@ -1176,7 +1176,8 @@ int dma_buf_vmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
 EXPORT_SYMBOL_NS_GPL(dma_buf_vmap_unlocked, "DMA_BUF");
 
 /* Check that @map is the current mapping. */
-static bool dma_buf_vmap_is(struct dma_buf_object *obj, struct iosys_map *map)
+static bool dma_buf_vmap_matches(struct dma_buf_object *obj,
+				 struct iosys_map *map)
 {
 	return !WARN_ON(!refcount_read(&obj->vmap_count) ||
 			!iosys_map_is_equal(&obj->vmap, map));
@@ -1200,7 +1201,7 @@ void dma_buf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	dma_resv_assert_held(dmabuf->resv);
 
 	obj = to_dma_buf_object(dmabuf);
-	if (!dma_buf_vmap_is(obj, map) ||
+	if (!dma_buf_vmap_matches(obj, map) ||
 	    !refcount_dec_and_test(&obj->vmap_count))
 		return;
 
@@ -1227,7 +1228,7 @@ void dma_buf_vunmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
 		return;
 
 	obj = to_dma_buf_object(dmabuf);
-	if (!dma_buf_vmap_is(obj, map) ||
+	if (!dma_buf_vmap_matches(obj, map) ||
 	    refcount_dec_not_one(&obj->vmap_count))
 		return;
 
