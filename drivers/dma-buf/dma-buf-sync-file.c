@@ -16,7 +16,7 @@
 #include "dma-buf-internal.h"
 
 /* True for one direction or both, and no other flag. */
-static bool dma_buf_sync_file_flags_ok(u32 flags)
+static bool dma_buf_sync_file_flags_valid(u32 flags)
 {
 	return flags && !(flags & ~DMA_BUF_SYNC_RW);
 }
@@ -116,7 +116,7 @@ long dma_buf_ioctl_export_sync_file(struct dma_buf *dmabuf,
 
 	if (get_user(flags, &arg->flags))
 		return -EFAULT;
-	if (!dma_buf_sync_file_flags_ok(flags))
+	if (!dma_buf_sync_file_flags_valid(flags))
 		return -EINVAL;
 
 	CLASS(get_unused_fd, fd)(O_CLOEXEC);
@@ -190,7 +190,7 @@ long dma_buf_ioctl_import_sync_file(struct dma_buf *dmabuf,
 
 	if (get_user(flags, &arg->flags) || get_user(fd, &arg->fd))
 		return -EFAULT;
-	if (!dma_buf_sync_file_flags_ok(flags))
+	if (!dma_buf_sync_file_flags_valid(flags))
 		return -EINVAL;
 
 	fence = sync_file_get_fence(fd);
