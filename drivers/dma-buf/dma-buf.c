@@ -629,7 +629,7 @@ static void dma_buf_sgt_check(struct sg_table *sgt)
 		unsigned int len = sg_dma_len(sg);
 
 		if (!PAGE_ALIGNED(addr) || !PAGE_ALIGNED(len))
-			pr_debug("segment %d: address %pad, length %#x: not whole pages\n",
+			pr_debug("segment %d: address %pad, length %#x: not page-aligned\n",
 				 i, &addr, len);
 	}
 }
