@@ -353,78 +353,6 @@ static int dma_buf_resv_wait(struct dma_resv *resv, enum dma_resv_usage usage)
 	return ret < 0 ? ret : 0;
 }
 
-/**
- * struct dma_buf_sgt_debug - copy of a table without page pointers
- * @copy: lengths and DMA addresses of @orig, passed to the importer
- * @orig: the exporter's table
- * @entries: number of entries that were allocated for @copy
- */
-struct dma_buf_sgt_debug {
-	struct sg_table copy;
-	struct sg_table *orig;
-	unsigned int entries;
-};
-
-/*
- * Importers must not use the pages of a table. With CONFIG_DMABUF_DEBUG they
- * get a copy without page pointers, so misuse crashes immediately.
- */
-static struct sg_table *dma_buf_sgt_wrap(struct sg_table *orig)
-{
-	/* orig_nents is 0 for exporters without struct page. */
-	unsigned int entries = max(orig->orig_nents, orig->nents);
-	struct dma_buf_sgt_debug *debug;
-	struct scatterlist *from, *to;
-	int i, ret;
-
-	if (!IS_ENABLED(CONFIG_DMABUF_DEBUG))
-		return orig;
-
-	debug = kmalloc_obj(*debug);
-	if (!debug)
-		return ERR_PTR(-ENOMEM);
-
-	/* A table with no entries cannot be allocated. */
-	debug->entries = max(entries, 1);
-	ret = sg_alloc_table(&debug->copy, debug->entries, GFP_KERNEL);
-	if (ret) {
-		kfree(debug);
-		return ERR_PTR(ret);
-	}
-
-	to = debug->copy.sgl;
-	for_each_sg(orig->sgl, from, entries, i) {
-		unsigned long no_page = to->page_link;
-
-		*to = *from;
-		to->page_link = no_page;
-		to = sg_next(to);
-	}
-	debug->copy.orig_nents = orig->orig_nents;
-	debug->copy.nents = orig->nents;
-	debug->orig = orig;
-
-	return &debug->copy;
-}
-
-/* Free the copy that dma_buf_sgt_wrap() made; return the exporter's table. */
-static struct sg_table *dma_buf_sgt_unwrap(struct sg_table *copy)
-{
-	struct dma_buf_sgt_debug *debug;
-	struct sg_table *orig;
-
-	if (!IS_ENABLED(CONFIG_DMABUF_DEBUG))
-		return copy;
-
-	debug = container_of(copy, struct dma_buf_sgt_debug, copy);
-	orig = debug->orig;
-	debug->copy.orig_nents = debug->entries;
-	sg_free_table(&debug->copy);
-	kfree(debug);
-
-	return orig;
-}
-
 static struct dma_buf_attachment *
 dma_buf_attachment_create(struct dma_buf *dmabuf, struct device *dev,
 			  const struct dma_buf_attach_ops *importer_ops,
@@ -614,6 +542,78 @@ void dma_buf_unpin(struct dma_buf_attachment *attach)
 		dmabuf->ops->unpin(attach);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_unpin, "DMA_BUF");
+
+/**
+ * struct dma_buf_sgt_debug - copy of a table without page pointers
+ * @copy: lengths and DMA addresses of @orig, passed to the importer
+ * @orig: the exporter's table
+ * @entries: number of entries that were allocated for @copy
+ */
+struct dma_buf_sgt_debug {
+	struct sg_table copy;
+	struct sg_table *orig;
+	unsigned int entries;
+};
+
+/*
+ * Importers must not use the pages of a table. With CONFIG_DMABUF_DEBUG they
+ * get a copy without page pointers, so misuse crashes immediately.
+ */
+static struct sg_table *dma_buf_sgt_wrap(struct sg_table *orig)
+{
+	/* orig_nents is 0 for exporters without struct page. */
+	unsigned int entries = max(orig->orig_nents, orig->nents);
+	struct dma_buf_sgt_debug *debug;
+	struct scatterlist *from, *to;
+	int i, ret;
+
+	if (!IS_ENABLED(CONFIG_DMABUF_DEBUG))
+		return orig;
+
+	debug = kmalloc_obj(*debug);
+	if (!debug)
+		return ERR_PTR(-ENOMEM);
+
+	/* A table with no entries cannot be allocated. */
+	debug->entries = max(entries, 1);
+	ret = sg_alloc_table(&debug->copy, debug->entries, GFP_KERNEL);
+	if (ret) {
+		kfree(debug);
+		return ERR_PTR(ret);
+	}
+
+	to = debug->copy.sgl;
+	for_each_sg(orig->sgl, from, entries, i) {
+		unsigned long no_page = to->page_link;
+
+		*to = *from;
+		to->page_link = no_page;
+		to = sg_next(to);
+	}
+	debug->copy.orig_nents = orig->orig_nents;
+	debug->copy.nents = orig->nents;
+	debug->orig = orig;
+
+	return &debug->copy;
+}
+
+/* Free the copy that dma_buf_sgt_wrap() made; return the exporter's table. */
+static struct sg_table *dma_buf_sgt_unwrap(struct sg_table *copy)
+{
+	struct dma_buf_sgt_debug *debug;
+	struct sg_table *orig;
+
+	if (!IS_ENABLED(CONFIG_DMABUF_DEBUG))
+		return copy;
+
+	debug = container_of(copy, struct dma_buf_sgt_debug, copy);
+	orig = debug->orig;
+	debug->copy.orig_nents = debug->entries;
+	sg_free_table(&debug->copy);
+	kfree(debug);
+
+	return orig;
+}
 
 /* Importers rely on page-aligned segments: report others. */
 static void dma_buf_sgt_check(struct sg_table *sgt)
