@@ -152,9 +152,9 @@ static void dma_buf_bufinfo_show_row(struct seq_file *s, struct dma_buf *dmabuf)
 	seq_putc(s, '\t');
 	dma_buf_bufinfo_show_number(s, obj->inode.i_ino);
 	seq_putc(s, '\t');
-	spin_lock(&obj->inode.i_lock);
+	spin_lock(dma_buf_object_lockptr(obj));
 	dma_buf_seq_name(s, dmabuf->name ?: "<none>");
-	spin_unlock(&obj->inode.i_lock);
+	spin_unlock(dma_buf_object_lockptr(obj));
 	seq_putc(s, '\n');
 }
 
@@ -169,7 +169,7 @@ static void dma_buf_bufinfo_show_buffer(struct seq_file *s,
 	dma_buf_bufinfo_show_fences(s, dmabuf->resv);
 
 	seq_puts(s, "\tAttached Devices:\n");
-	spin_lock(&obj->inode.i_lock);
+	spin_lock(dma_buf_object_lockptr(obj));
 	list_for_each_entry(attach, &dmabuf->attachments, node) {
 		/* Truncated: seq_file calls again with a larger buffer. */
 		if (seq_has_overflowed(s))
@@ -177,7 +177,7 @@ static void dma_buf_bufinfo_show_buffer(struct seq_file *s,
 		seq_printf(s, "\t%s\n", dev_name(attach->dev));
 		count++;
 	}
-	spin_unlock(&obj->inode.i_lock);
+	spin_unlock(dma_buf_object_lockptr(obj));
 	seq_put_decimal_ull(s, "Total ", count);
 	seq_puts(s, " devices attached\n\n");
 }

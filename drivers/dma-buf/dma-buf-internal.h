@@ -5,6 +5,7 @@
 #ifndef _DMA_BUF_INTERNAL_H
 #define _DMA_BUF_INTERNAL_H
 
+#include <linux/atomic.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
 #include <linux/fs.h>
@@ -13,6 +14,8 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <uapi/linux/dma-buf.h>
+
+struct dma_buf_poll;
 
 /**
  * struct dma_buf_node - a node of the registry
@@ -66,14 +69,8 @@ struct dma_buf_object {
 	refcount_t vmap_count;
 
 	/**
-	 * @inode: the inode of the file. The core uses two of its members:
-	 *
-	 * - i_lock protects @base.attachments, which is changed with the
-	 *   reservation lock held as well, and @base.name, which may be read
-	 *   under RCU instead. Innermost lock; process context only.
-	 * - i_private is the &struct dma_buf_poll, the callbacks that will wake
-	 *   @wait. NULL until a waiter first finds a pending fence, constant
-	 *   from then until the file's release.
+	 * @inode: the inode of the file. Its i_lock and i_private hold state of
+	 * the core, see dma_buf_object_lockptr() and dma_buf_object_poll().
 	 */
 	struct inode inode;
 };
@@ -81,6 +78,42 @@ struct dma_buf_object {
 static inline struct dma_buf_object *to_dma_buf_object(struct dma_buf *dmabuf)
 {
 	return container_of(dmabuf, struct dma_buf_object, base);
+}
+
+/*
+ * The lock of &dma_buf.attachments, which is changed with the reservation lock
+ * held as well, and of &dma_buf.name, which may be read under RCU instead.
+ * Innermost lock; process context only.
+ */
+static inline spinlock_t *dma_buf_object_lockptr(struct dma_buf_object *obj)
+{
+	return &obj->inode.i_lock;
+}
+
+/*
+ * The polling state, with the callbacks that will wake waiters. NULL until a
+ * waiter first finds a pending fence, constant from then until the file's
+ * release.
+ */
+static inline struct dma_buf_poll *
+dma_buf_object_poll(struct dma_buf_object *obj)
+{
+	/* Paired with cmpxchg() in dma_buf_object_set_poll(). */
+	return smp_load_acquire(&obj->inode.i_private);
+}
+
+/* Set the polling state if it is NULL. Return the previous one. */
+static inline struct dma_buf_poll *
+dma_buf_object_set_poll(struct dma_buf_object *obj, struct dma_buf_poll *poll)
+{
+	/* Paired with smp_load_acquire() in dma_buf_object_poll(). */
+	return cmpxchg(&obj->inode.i_private, NULL, poll);
+}
+
+/* Clear the polling state, with no waiter left. */
+static inline void dma_buf_object_clear_poll(struct dma_buf_object *obj)
+{
+	obj->inode.i_private = NULL;
 }
 
 /*

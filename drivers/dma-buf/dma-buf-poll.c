@@ -160,8 +160,7 @@ static struct dma_buf_poll *dma_buf_poll_create(struct dma_buf_object *obj)
 /* Return the polling state of @obj, which the first call allocates. */
 static struct dma_buf_poll *dma_buf_poll_ensure(struct dma_buf_object *obj)
 {
-	/* Paired with cmpxchg() below. */
-	struct dma_buf_poll *poll = smp_load_acquire(&obj->inode.i_private);
+	struct dma_buf_poll *poll = dma_buf_object_poll(obj);
 	struct dma_buf_poll *other;
 
 	if (poll)
@@ -171,11 +170,7 @@ static struct dma_buf_poll *dma_buf_poll_ensure(struct dma_buf_object *obj)
 	if (!poll)
 		return NULL;
 
-	/*
-	 * Paired with smp_load_acquire() here and in
-	 * dma_buf_poll_idle_events().
-	 */
-	other = cmpxchg(&obj->inode.i_private, NULL, poll);
+	other = dma_buf_object_set_poll(obj, poll);
 	if (other) {
 		kfree(poll);
 		return other;
@@ -186,8 +181,7 @@ static struct dma_buf_poll *dma_buf_poll_ensure(struct dma_buf_object *obj)
 /* Return the events that no fence is counted for. */
 static __poll_t dma_buf_poll_idle_events(struct dma_buf_object *obj)
 {
-	/* Paired with cmpxchg() in dma_buf_poll_ensure(). */
-	struct dma_buf_poll *poll = smp_load_acquire(&obj->inode.i_private);
+	struct dma_buf_poll *poll = dma_buf_object_poll(obj);
 	__poll_t events = 0;
 
 	if (!poll || !READ_ONCE(poll->pending_in))
@@ -523,7 +517,7 @@ static bool dma_buf_poll_is_idle(struct dma_buf_poll *poll)
  */
 void dma_buf_poll_destroy(struct dma_buf_object *obj)
 {
-	struct dma_buf_poll *poll = obj->inode.i_private;
+	struct dma_buf_poll *poll = dma_buf_object_poll(obj);
 	struct dma_buf_poll_watch *watch, *next;
 
 	if (!poll)
@@ -539,5 +533,5 @@ void dma_buf_poll_destroy(struct dma_buf_object *obj)
 		kfree(watch);
 	}
 	kfree(poll);
-	obj->inode.i_private = NULL;
+	dma_buf_object_clear_poll(obj);
 }

@@ -378,7 +378,7 @@ dma_buf_attachment_create(struct dma_buf *dmabuf, struct device *dev,
 /*
  * The list is changed with both locks held. Exporters may walk it with the
  * reservation lock held. bufinfo, which must not wait for that lock, walks it
- * with i_lock held.
+ * with the lock of the object held.
  */
 static void dma_buf_attachment_link(struct dma_buf_attachment *attach)
 {
@@ -386,9 +386,9 @@ static void dma_buf_attachment_link(struct dma_buf_attachment *attach)
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 
 	dma_resv_lock(dmabuf->resv, NULL);
-	spin_lock(&obj->inode.i_lock);
+	spin_lock(dma_buf_object_lockptr(obj));
 	list_add(&attach->node, &dmabuf->attachments);
-	spin_unlock(&obj->inode.i_lock);
+	spin_unlock(dma_buf_object_lockptr(obj));
 	dma_resv_unlock(dmabuf->resv);
 }
 
@@ -398,9 +398,9 @@ static void dma_buf_attachment_unlink(struct dma_buf_attachment *attach)
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 
 	dma_resv_lock(dmabuf->resv, NULL);
-	spin_lock(&obj->inode.i_lock);
+	spin_lock(dma_buf_object_lockptr(obj));
 	list_del(&attach->node);
-	spin_unlock(&obj->inode.i_lock);
+	spin_unlock(dma_buf_object_lockptr(obj));
 	dma_resv_unlock(dmabuf->resv);
 }
 
@@ -1298,11 +1298,11 @@ static void dma_buf_name_replace(struct dma_buf *dmabuf, const char *name)
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 	const char *old;
 
-	spin_lock(&obj->inode.i_lock);
+	spin_lock(dma_buf_object_lockptr(obj));
 	old = dmabuf->name;
-	/* Paired with the dependent reads of users without i_lock. */
+	/* Paired with the dependent reads of users without the lock. */
 	smp_store_release(&dmabuf->name, name);
-	spin_unlock(&obj->inode.i_lock);
+	spin_unlock(dma_buf_object_lockptr(obj));
 
 	kfree_rcu_mightsleep(old);
 }
@@ -1358,14 +1358,14 @@ static void dma_buf_file_show_fdinfo(struct seq_file *s, struct file *file)
 	seq_printf(s, "size:\t%zu\ncount:\t%ld\nexp_name:\t%s\n",
 		   dmabuf->size, file_count(file) - 1, dmabuf->exp_name);
 
-	spin_lock(&obj->inode.i_lock);
+	spin_lock(dma_buf_object_lockptr(obj));
 	name = dmabuf->name;
 	if (name) {
 		seq_puts(s, "name:\t");
 		dma_buf_seq_name(s, name);
 		seq_putc(s, '\n');
 	}
-	spin_unlock(&obj->inode.i_lock);
+	spin_unlock(dma_buf_object_lockptr(obj));
 }
 
 /* The last reference was dropped. Paths to the file may still be held. */
@@ -1453,9 +1453,9 @@ static char *dma_buf_dentry_name(struct dentry *dentry, char *buf, int len)
 		container_of(inode, struct dma_buf_object, inode);
 	char name[DMA_BUF_NAME_LEN];
 
-	spin_lock(&inode->i_lock);
+	spin_lock(dma_buf_object_lockptr(obj));
 	strscpy(name, obj->base.name ?: "");
-	spin_unlock(&inode->i_lock);
+	spin_unlock(dma_buf_object_lockptr(obj));
 
 	return dynamic_dname(buf, len, "/%s:%s", dentry->d_name.name, name);
 }
