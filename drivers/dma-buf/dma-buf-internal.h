@@ -80,6 +80,12 @@ static inline struct dma_buf_object *to_dma_buf_object(struct dma_buf *dmabuf)
 	return container_of(dmabuf, struct dma_buf_object, base);
 }
 
+static inline struct dma_buf_object *
+inode_to_dma_buf_object(struct inode *inode)
+{
+	return container_of(inode, struct dma_buf_object, inode);
+}
+
 /*
  * The lock of &dma_buf.attachments, which is changed with the reservation lock
  * held as well, and of &dma_buf.name, which may be read under RCU instead.

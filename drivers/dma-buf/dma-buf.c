@@ -156,7 +156,7 @@ dma_buf_object_create(const struct dma_buf_export_info *info)
 	inode->i_size = info->size;
 	inode_set_bytes(inode, info->size);
 
-	obj = container_of(inode, struct dma_buf_object, inode);
+	obj = inode_to_dma_buf_object(inode);
 	obj->owner = info->owner;
 	obj->base.size = info->size;
 	obj->base.ops = info->ops;
@@ -1426,8 +1426,7 @@ static struct inode *dma_buf_inode_alloc(struct super_block *sb)
 /* Called after a grace period: no reader under RCU uses the name. */
 static void dma_buf_inode_free(struct inode *inode)
 {
-	struct dma_buf_object *obj =
-		container_of(inode, struct dma_buf_object, inode);
+	struct dma_buf_object *obj = inode_to_dma_buf_object(inode);
 
 	kfree(obj->base.name);
 	obj->base.name = NULL;
@@ -1448,9 +1447,7 @@ static const struct super_operations dma_buf_super_ops = {
  */
 static char *dma_buf_dentry_name(struct dentry *dentry, char *buf, int len)
 {
-	struct inode *inode = d_inode(dentry);
-	struct dma_buf_object *obj =
-		container_of(inode, struct dma_buf_object, inode);
+	struct dma_buf_object *obj = inode_to_dma_buf_object(d_inode(dentry));
 	char name[DMA_BUF_NAME_LEN];
 
 	spin_lock(dma_buf_object_lockptr(obj));
