@@ -1077,8 +1077,8 @@ int dma_buf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 EXPORT_SYMBOL_NS_GPL(dma_buf_mmap, "DMA_BUF");
 
 /* Join an existing kernel mapping. */
-static __always_inline bool
-dma_buf_vmap_try_get(struct dma_buf_object *obj, struct iosys_map *map)
+static bool dma_buf_vmap_try_get(struct dma_buf_object *obj,
+				 struct iosys_map *map)
 {
 	if (!refcount_inc_not_zero(&obj->vmap_count))
 		return false;
@@ -1139,19 +1139,6 @@ int dma_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_vmap, "DMA_BUF");
 
-/* Not inlined, which keeps the caller short for a nested mapping. */
-static noinline int dma_buf_vmap_locking(struct dma_buf *dmabuf,
-					 struct iosys_map *map)
-{
-	int ret;
-
-	dma_resv_lock(dmabuf->resv, NULL);
-	ret = dma_buf_vmap(dmabuf, map);
-	dma_resv_unlock(dmabuf->resv);
-
-	return ret;
-}
-
 /**
  * dma_buf_vmap_unlocked - map a whole buffer into the kernel, taking the lock
  * @dmabuf: the buffer
@@ -1163,15 +1150,21 @@ static noinline int dma_buf_vmap_locking(struct dma_buf *dmabuf,
  */
 int dma_buf_vmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
 {
+	int ret;
+
 	if (WARN_ON(!dmabuf)) {
 		iosys_map_clear(map);
 		return -EINVAL;
 	}
 
-	if (dma_buf_vmap_try_get(to_dma_buf_object(dmabuf), map))
+	if (likely(dma_buf_vmap_try_get(to_dma_buf_object(dmabuf), map)))
 		return 0;
 
-	return dma_buf_vmap_locking(dmabuf, map);
+	dma_resv_lock(dmabuf->resv, NULL);
+	ret = dma_buf_vmap(dmabuf, map);
+	dma_resv_unlock(dmabuf->resv);
+
+	return ret;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_vmap_unlocked, "DMA_BUF");
 
