@@ -203,10 +203,10 @@ static void dma_buf_poll_count(struct dma_buf_poll *poll, __poll_t events,
 }
 
 /*
- * Disarm @watch, whose callback is running or was not added. If @watch was the
- * last one pending for an event, wake the waiters with that event. A callback
- * calls this with the lock of its fence held. @watch may be reused on return,
- * so the caller must not touch it afterwards.
+ * Disarm @watch, whose callback is running, was removed, or was not added. If
+ * @watch was the last one pending for an event, wake the waiters with that
+ * event. A callback calls this with the lock of its fence held. @watch may be
+ * reused on return, so the caller must not touch it afterwards.
  */
 static void dma_buf_poll_disarm(struct dma_buf_poll_watch *watch)
 {
