@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * poll() and epoll on a buffer: readable when its writers have finished,
- * writable when everybody has.
+ * poll() and epoll on a buffer: POLLIN once all write fences have signalled,
+ * POLLOUT once all fences have.
  */
 #include <sched.h>
 #include <sys/select.h>
@@ -35,7 +35,7 @@ static int rewatch(int epoll, int fd, __u32 events)
 	return or_errno(epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event));
 }
 
-/* The events that epoll reports within @ms, 0 for none. */
+/* Return the events that epoll reports within @ms, 0 for none. */
 static int reported(int epoll, int ms)
 {
 	struct epoll_event event = {};
@@ -58,7 +58,7 @@ static int call_ppoll(struct worker *worker)
 	return ret <= 0 ? ret : pfd.revents;
 }
 
-/* The sets that select() leaves of those for @events, as poll() names them. */
+/* Return the poll events for which select() reports @fd within @ms. */
 static int selected(int fd, short events, int ms)
 {
 	struct timeval timeout = { ms / 1000, ms % 1000 * 1000L };
@@ -83,7 +83,10 @@ static int call_select(struct worker *worker)
 	return selected(worker->fd, worker->arg, 20000);
 }
 
-/* Passes when an idle buffer is ready, for just what was asked. */
+/*
+ * Passes when poll() on a buffer without fences reports POLLIN and POLLOUT as
+ * requested, and no other event.
+ */
 TEST_F(buffer, idle)
 {
 	ready(POLLIN, self->fd, POLLIN);
@@ -93,12 +96,15 @@ TEST_F(buffer, idle)
 	ready(0, self->fd, POLLPRI | POLLRDHUP);
 }
 
-/* Passes when each kind of fence withholds what it should, until it signals. */
+/*
+ * Passes when a pending read fence withholds POLLOUT, and a pending write fence
+ * POLLIN and POLLOUT.
+ */
 TEST_F(buffer, readiness)
 {
 	static const struct {
 		__u32 fence;
-		short pending;	/* what is ready nevertheless */
+		short pending;	/* ready with the fence pending */
 	} rows[] = {
 		{ READ, POLLIN }, { WRITE, 0 }, { READ | WRITE, 0 },
 	};
@@ -119,7 +125,10 @@ TEST_F(buffer, readiness)
 	}
 }
 
-/* Passes when select() says the same, and nothing of exceptions. */
+/*
+ * Passes when select() reports the same readiness, and no exceptional
+ * condition.
+ */
 TEST_F(buffer, select_readiness)
 {
 	const short all = POLLIN | POLLPRI | POLLOUT;
@@ -137,7 +146,7 @@ TEST_F(buffer, select_readiness)
 	EXPECT_EQ(BOTH, selected(self->fd, all, 0));
 }
 
-/* Passes when ppoll() lets a signal through that was blocked until then. */
+/* Passes when a signal that ppoll() unblocks interrupts it. */
 TEST_F(buffer, ppoll_unblocks_a_signal)
 {
 	struct pollfd pfd = { .fd = self->fd, .events = POLLIN };
@@ -162,7 +171,7 @@ TEST_F(buffer, ppoll_unblocks_a_signal)
 	EXPECT_EQ(POLLIN, pfd.revents);
 }
 
-/* Passes when poll(timeout=0) returns at once, however often it is asked. */
+/* Passes when poll() with a timeout of 0 does not sleep in 500 calls. */
 TEST_F(buffer, no_timeout_no_wait)
 {
 	struct rusage before, after;
@@ -180,7 +189,10 @@ TEST_F(buffer, no_timeout_no_wait)
 	ready(BOTH, self->fd, BOTH);
 }
 
-/* Passes when a timeout ends poll() with nothing, and the next one works. */
+/*
+ * Passes when poll() returns 0 when its timeout expires, and the next poll()
+ * returns when the fence signals.
+ */
 TEST_F(buffer, timeout_expires)
 {
 	struct pollfd pfd = { .fd = self->fd, .events = POLLIN };
@@ -196,7 +208,7 @@ TEST_F(buffer, timeout_expires)
 	EXPECT_EQ(POLLIN, pfd.revents);
 }
 
-/* Passes when blocked pollers of each kind come back when the fence signals. */
+/* Passes when the fence wakes a poller in poll(), ppoll() and select(). */
 TEST_F(buffer, blocked_poller_wakes)
 {
 	static const struct {
@@ -257,7 +269,10 @@ TEST_F(buffer, one_wake_for_many_fences)
 		close(line[i]);
 }
 
-/* Passes when the order in which fences signal does not matter. */
+/*
+ * Passes when a poller wakes with the last of 64 fences, in whichever order
+ * they signal.
+ */
 TEST_F(buffer, waits_for_the_last_fence)
 {
 	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = BOTH };
@@ -281,7 +296,7 @@ TEST_F(buffer, waits_for_the_last_fence)
 		close(line[i]);
 }
 
-/* Passes when a fence that is added to a blocked poller's buffer counts. */
+/* Passes when a blocked poller also waits for a fence that is added later. */
 TEST_F(buffer, fence_added_while_blocked)
 {
 	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = POLLIN };
@@ -301,7 +316,10 @@ TEST_F(buffer, fence_added_while_blocked)
 	close(other);
 }
 
-/* Passes when a reader does not care for a read fence that comes meanwhile. */
+/*
+ * Passes when a poller that a write fence blocks wakes with POLLIN although a
+ * read fence was added meanwhile.
+ */
 TEST_F(buffer, read_fence_added_while_blocked)
 {
 	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = BOTH };
@@ -321,7 +339,7 @@ TEST_F(buffer, read_fence_added_while_blocked)
 	ready(BOTH, self->fd, BOTH);
 }
 
-/* Passes when the end of a device wakes a poller as its fence would have. */
+/* Passes when a fence that signals with an error wakes a poller. */
 TEST_F(buffer, failed_fence_wakes)
 {
 	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = BOTH };
@@ -338,7 +356,10 @@ TEST_F(buffer, failed_fence_wakes)
 	ready(BOTH, self->fd, BOTH);
 }
 
-/* Passes when readers wake with the write fence and writers with the last. */
+/*
+ * Passes when the write fence wakes all POLLIN pollers, and the last fence all
+ * POLLOUT pollers.
+ */
 TEST_F(buffer, several_pollers)
 {
 	struct worker worker[POLLERS] = {};
@@ -368,7 +389,9 @@ TEST_F(buffer, several_pollers)
 	close(reader);
 }
 
-/* Passes when one poll() waits for many buffers and names the ready one. */
+/*
+ * Passes when one poll() waits for several buffers and reports the ready one.
+ */
 TEST_F(buffer, many_buffers)
 {
 	struct pollfd pfd[8] = {};
@@ -393,7 +416,7 @@ TEST_F(buffer, many_buffers)
 	}
 }
 
-/* Passes when level-triggered epoll reports a ready buffer each time. */
+/* Passes when level-triggered epoll reports a ready buffer in each call. */
 TEST_F(buffer, epoll_level)
 {
 	int epoll = must(watch(self->fd, EPOLLIN | EPOLLOUT)), i;
@@ -413,7 +436,10 @@ out:
 	close(epoll);
 }
 
-/* Passes when level-triggered epoll says nothing until 64 fences are done. */
+/*
+ * Passes when level-triggered epoll reports no event until 64 fences have
+ * signalled.
+ */
 TEST_F(buffer, epoll_level_many_fences)
 {
 	struct worker worker = { .call = call_epoll };
@@ -439,8 +465,9 @@ TEST_F(buffer, epoll_level_many_fences)
 }
 
 /*
- * Passes when edge-triggered epoll reports a buffer when it is ready, and goes on
- * to ask: nobody would tell it that there are new fences.
+ * Passes when edge-triggered epoll reports a buffer when its fences have
+ * signalled, and polls it again after each report, since adding a fence causes
+ * no event.
  */
 TEST_F(buffer, epoll_edge)
 {
@@ -468,7 +495,7 @@ TEST_F(buffer, epoll_edge)
 		close(line[i]);
 }
 
-/* Passes when each time that the buffer was busy ends with an edge. */
+/* Passes when a buffer causes an edge each time that it becomes ready again. */
 TEST_F(buffer, epoll_edge_again)
 {
 	int epoll, i;
@@ -490,8 +517,8 @@ TEST_F(buffer, epoll_edge_again)
 }
 
 /*
- * Passes when edge-triggered epoll reports that a buffer can be written each time
- * that all readers have finished, and not when only the writer has.
+ * Passes when edge-triggered epoll reports EPOLLOUT each time that the read
+ * fence has signalled as well, and not with the write fence only.
  */
 TEST_F(buffer, epoll_edge_out)
 {
@@ -518,7 +545,10 @@ TEST_F(buffer, epoll_edge_out)
 	close(reader);
 }
 
-/* Passes when an epoll that watches another one sees each edge, too. */
+/*
+ * Passes when an edge-triggered epoll that watches another epoll reports each
+ * edge of the latter.
+ */
 TEST_F(buffer, epoll_edge_of_epoll)
 {
 	int inner, outer, i;
@@ -584,7 +614,7 @@ TEST_F(buffer, epoll_exclusive)
 	close(writer.fd);
 }
 
-/* Passes when an epoll inside another one passes readiness on. */
+/* Passes when an epoll that watches another epoll reports its readiness. */
 TEST_F(buffer, epoll_nested)
 {
 	int inner, outer;
@@ -602,14 +632,14 @@ TEST_F(buffer, epoll_nested)
 	close(inner);
 }
 
-/* The mask that an asynchronous poll ended with within @ms, 0 for none. */
+/* Return the events with which an aio poll completes within @ms, 0 for none. */
 static int aio_result(aio_context_t context, int ms)
 {
 	struct timespec timeout = { ms / 1000, ms % 1000 * 1000000L };
 	struct io_event event = {};
 	int ret;
 
-	/* A ring that is closed interrupts the threads that used it. */
+	/* Closing an io_uring interrupts the threads that have used it. */
 	do {
 		ret = or_errno(syscall(SYS_io_getevents, context, 1, 1, &event,
 				       &timeout));
@@ -618,7 +648,7 @@ static int aio_result(aio_context_t context, int ms)
 	return ret <= 0 ? ret : (int)event.res;
 }
 
-/* Passes when a poll that was handed to the kernel ends with the fence. */
+/* Passes when an aio poll request completes when the fence signals. */
 TEST_F(buffer, aio_poll)
 {
 	struct iocb request = {
@@ -682,7 +712,10 @@ static int ring_open(struct ring *ring)
 	return 0;
 }
 
-/* Its requests are cancelled a moment after the last mapping and descriptor. */
+/*
+ * The kernel cancels pending requests shortly after the last mapping and fd are
+ * released.
+ */
 static void ring_close(struct ring *ring)
 {
 	munmap(ring->rings, ring->rings_size);
@@ -690,7 +723,7 @@ static void ring_close(struct ring *ring)
 	close(ring->fd);
 }
 
-/* Hand @request to the kernel; 1, or -errno. */
+/* Submit @request; return 1 or -errno. */
 static int ring_submit(struct ring *ring, const struct io_uring_sqe *request)
 {
 	unsigned int tail = *ring->sq_tail, slot = tail & ring->sq_mask;
@@ -701,7 +734,7 @@ static int ring_submit(struct ring *ring, const struct io_uring_sqe *request)
 	return or_errno(syscall(__NR_io_uring_enter, ring->fd, 1, 0, 0, NULL, 0));
 }
 
-/* The next result within @ms, 0 for none. */
+/* Return the next result within @ms, 0 for none. */
 static int ring_result(struct ring *ring, int ms)
 {
 	struct __kernel_timespec timeout = { ms / 1000, ms % 1000 * 1000000LL };
@@ -721,7 +754,10 @@ static int ring_result(struct ring *ring, int ms)
 	return ret;
 }
 
-/* End the request with @user_data. Nothing is left of it when this has succeeded. */
+/*
+ * Cancel the request with @user_data. On success its completion has been
+ * consumed.
+ */
 static int ring_cancel(struct ring *ring, __u64 user_data)
 {
 	struct io_uring_sqe request = {
@@ -731,7 +767,7 @@ static int ring_cancel(struct ring *ring, __u64 user_data)
 
 	if (ret != 1)
 		return ret;
-	/* Of the two results one is the poll's end. */
+	/* One of the two results is the completion of the poll request. */
 	ret = ring_result(ring, SOON);
 	ret += ring_result(ring, SOON);
 	return ret == -ECANCELED ? 0 : -EPROTO;
@@ -739,7 +775,7 @@ static int ring_cancel(struct ring *ring, __u64 user_data)
 
 #define SKIP_RING "no io_uring: needs CONFIG_IO_URING"
 
-/* Passes when a poll in an io_uring ends with the fence, each time anew. */
+/* Passes when each io_uring poll request completes when the fence signals. */
 TEST_F(buffer, io_uring_poll)
 {
 	struct io_uring_sqe request = {
@@ -766,7 +802,10 @@ TEST_F(buffer, io_uring_poll)
 	ring_close(&ring);
 }
 
-/* Passes when a ring holds a buffer while it polls it, and no longer. */
+/*
+ * Passes when a pending request keeps the buffer alive, and a cancelled request
+ * does not.
+ */
 TEST_F(buffer, io_uring_cancel)
 {
 	struct io_uring_sqe request = {
@@ -796,7 +835,10 @@ TEST_F(buffer, io_uring_cancel)
 	ring_close(&ring);
 }
 
-/* A request of io_uring or of aio, which completes with the events of a wake-up */
+/*
+ * A poll request of io_uring or aio, which completes with the events of a wake-
+ * up
+ */
 struct request {
 	bool aio;
 	struct ring ring;
@@ -820,17 +862,17 @@ static void request_close(struct request *request)
 		ring_close(&request->ring);
 }
 
-/* Give up a request that waits. */
+/* Cancel a pending request and close its context. */
 static int request_cancel(struct request *request)
 {
 	int ret = request->aio ? 0 : ring_cancel(&request->ring, 7);
 
-	/* For aio this waits for the end of the request. */
+	/* For aio, this waits for the completion of the request. */
 	request_close(request);
 	return ret;
 }
 
-/* Have the kernel poll @fd; 1, or -errno. */
+/* Submit a poll request for @fd; return 1 or -errno. */
 static int request_submit(struct request *request, int fd, short events)
 {
 	struct io_uring_sqe sqe = {
@@ -852,7 +894,7 @@ static int request_submit(struct request *request, int fd, short events)
 	return or_errno(syscall(SYS_io_submit, request->context, 1, &list));
 }
 
-/* Are there requests of both kinds? */
+/* Does the kernel support both io_uring and aio? */
 static bool requests_work(void)
 {
 	struct request request;
@@ -868,14 +910,14 @@ static bool requests_work(void)
 
 #define SKIP_REQUESTS "no requests to wait with: needs CONFIG_AIO, CONFIG_IO_URING"
 
-/* The events that the request completed with within @ms, 0 for none. */
+/* Return the events with which the request completes within @ms, 0 for none. */
 static int request_result(struct request *request, int ms)
 {
 	return request->aio ? aio_result(request->context, ms) :
 			      ring_result(&request->ring, ms);
 }
 
-/* The first of two waiters, by the interface that it waits with */
+/* The interface that the first of two waiters uses */
 enum first_kind { NOTHING, THREAD, LEVEL, EDGE, ONESHOT, RING, AIO, FIRST_KINDS };
 
 static const char * const first_names[] = {
@@ -898,7 +940,7 @@ static int call_poll_briefly(struct worker *worker)
 	return or_errno(poll(&pfd, 1, 10));
 }
 
-/* Begin to wait for @events of @fd, and with @leaves give it up. */
+/* Begin to wait for @events of @fd; with @leaves, stop waiting again. */
 static int first_begin(struct first *first, int fd, short events, bool leaves)
 {
 	static const __u32 flags[FIRST_KINDS] = {
@@ -941,7 +983,10 @@ static int first_begin(struct first *first, int fd, short events, bool leaves)
 	}
 }
 
-/* The events that a waiter that did not leave gets when all fences have signalled. */
+/*
+ * Return the events that a waiter without @leaves gets once all fences have
+ * signalled.
+ */
 static int first_end(struct first *first, short events)
 {
 	int ret = events;
@@ -970,7 +1015,7 @@ struct late_row {
 	short events;
 };
 
-/* One row in text, for failures. */
+/* Describe a row, for failure messages. */
 static const char *late_name(const struct late_row *row)
 {
 	static char text[128];
@@ -985,8 +1030,8 @@ static const char *late_name(const struct late_row *row)
 #define EARLY "completes with a fence pending"
 
 /*
- * Add a fence and a first waiter that finds it, then another fence and a request
- * that finds both: NULL, or the check that failed.
+ * Add a fence and a first waiter, then a second fence and a request, which
+ * finds both fences pending. Return NULL, or the check that failed.
  */
 static const char *late_request(const struct late_row *row, int fd, int one,
 				int two, __u32 value)
@@ -1008,7 +1053,10 @@ static const char *late_request(const struct late_row *row, int fd, int one,
 	early = request_result(&second, 10);
 	if (!bad && sys_ready(fd, row->events))
 		bad = "and poll() finds the buffer ready with a fence pending";
-	/* Nor may a poll() that finds the buffer busy complete it. */
+	/*
+	 * A poll() that finds the buffer busy must not complete the request
+	 * either.
+	 */
 	early = early ?: request_result(&second, 0);
 	if (!bad && early)
 		bad = EARLY;
@@ -1023,8 +1071,8 @@ static const char *late_request(const struct late_row *row, int fd, int one,
 }
 
 /*
- * Passes when a request of io_uring or aio completes when both fences that it found
- * have signalled, although the first waiter had found one of them only.
+ * Passes when an io_uring or aio request completes once both pending fences
+ * have signalled, although only one of them was pending for the first waiter.
  */
 TEST_F_TIMEOUT(buffer, late_request, PATIENCE)
 {
@@ -1061,8 +1109,8 @@ TEST_F_TIMEOUT(buffer, late_request, PATIENCE)
 }
 
 /*
- * Passes when a request for IN and OUT completes with IN alone as long as a reader
- * has not finished.
+ * Passes when a request for IN and OUT completes with IN only while a read
+ * fence is pending.
  */
 TEST_F(buffer, request_for_both)
 {
@@ -1090,8 +1138,8 @@ TEST_F(buffer, request_for_both)
 }
 
 /*
- * Passes when a multishot request reports nothing while one of the fences that it
- * found is pending, whichever signals, and the event when all have.
+ * Passes when a multishot request reports no event while any fence is pending,
+ * in whichever order the fences signal, and the event once all have signalled.
  */
 TEST_F(buffer, multishot_request)
 {
@@ -1128,11 +1176,11 @@ TEST_F(buffer, multishot_request)
 		close(line[i]);
 }
 
-/* Signals the last of some fences, and keeps the CPU for itself afterwards */
+/* Arguments of a thread that signals all fences and then occupies its CPU */
 struct spinner {
 	int line[2];
 	int fences;
-	double signalled;	/* ms; when the thread has ended */
+	double signalled;	/* in ms; valid once the thread has ended */
 };
 
 #define SPIN_MS 300
@@ -1164,8 +1212,8 @@ static int call_spin(struct worker *worker)
 }
 
 /*
- * How many ms after the last signal a poller is back, whose fences signal on a CPU that
- * is busy from then on; or -errno.
+ * Return how many ms after the last signal poll() returns while the CPU that
+ * signals is kept busy, or -errno.
  */
 static double late_poller(int fd, int fences)
 {
@@ -1190,13 +1238,14 @@ static double late_poller(int fd, int fences)
 		close(spinner.line[i]);
 	if (ret)
 		return ret;
-	/* The poller may be back before the signal's time is taken. */
+	/* poll() may return before the spinner reads the time of the signal. */
 	return back > spinner.signalled ? back - spinner.signalled : 0;
 }
 
 /*
- * Passes when a poller wakes while a real-time thread keeps the CPU that signalled:
- * once in five times, since other work may delay it as well.
+ * Passes when a poller wakes while a real-time thread occupies the CPU that
+ * signalled. One success in five tries is enough, since other work may delay
+ * the poller as well.
  */
 TEST_F(buffer, signalled_on_a_busy_cpu)
 {
@@ -1223,7 +1272,10 @@ TEST_F(buffer, signalled_on_a_busy_cpu)
 	}
 }
 
-/* Passes when a poller of a duplicate goes on after the other fd is closed. */
+/*
+ * Passes when a poller of a duplicated fd keeps waiting after the original fd
+ * is closed.
+ */
 TEST_F(buffer, closed_while_polled)
 {
 	struct worker worker = { .call = call_poll, .arg = POLLIN };
@@ -1243,7 +1295,10 @@ TEST_F(buffer, closed_while_polled)
 		EXPECT_TRUE(unlisted_soon(self->ino));
 }
 
-/* Passes when the buffer lives until a poller of its last fd comes back. */
+/*
+ * Passes when a blocked poller keeps the buffer alive after its last fd is
+ * closed.
+ */
 TEST_F(buffer, last_close_while_polled)
 {
 	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = POLLIN };
@@ -1258,13 +1313,13 @@ TEST_F(buffer, last_close_while_polled)
 	if (self->objects >= 0)
 		EXPECT_TRUE(listed(self->ino));
 	advance(self->timeline, 1);
-	/* poll() looks for the descriptor once more when it wakes */
+	/* poll() looks the descriptor up again when it wakes. */
 	EXPECT_EQ(POLLNVAL, worker_join(&worker));
 	if (self->objects >= 0)
 		EXPECT_TRUE(unlisted_soon(self->ino));
 }
 
-/* Passes when a fence that never signals does not hold an epolled buffer. */
+/* Passes when a pending fence does not keep a buffer in an epoll alive. */
 TEST_F(buffer, never_signalled_epoll)
 {
 	int epoll;
@@ -1286,7 +1341,7 @@ TEST_F(buffer, never_signalled_epoll)
 	close(epoll);
 }
 
-/* Passes when a poll that gave up does not hold the buffer. */
+/* Passes when a poll() that has timed out does not keep the buffer alive. */
 TEST_F(buffer, never_signalled_poll)
 {
 	struct pollfd pfd = { .fd = self->fd, .events = BOTH };
@@ -1304,7 +1359,10 @@ TEST_F(buffer, never_signalled_poll)
 	EXPECT_FALSE(listed(self->ino));
 }
 
-/* Passes when fences that signal while the last fd closes hurt nobody. */
+/*
+ * Passes when the fence wakes a poller while an epoll of the same buffer is
+ * being closed, and the buffer is closed afterwards.
+ */
 TEST_F(buffer, signal_races_with_close)
 {
 	struct worker worker = { .call = call_poll, .arg = BOTH };
@@ -1333,7 +1391,10 @@ static int advance_later(struct worker *worker)
 	return sys_advance(worker->fd, 1);
 }
 
-/* Passes when an armed buffer may be closed just as its fence signals. */
+/*
+ * Passes when a buffer with an armed callback can be closed while its fence
+ * signals.
+ */
 TEST_F(buffer, close_races_with_signal)
 {
 	struct worker worker = { .call = advance_later };
@@ -1344,7 +1405,10 @@ TEST_F(buffer, close_races_with_signal)
 	for (i = 0; i < 100; i++) {
 		worker.fd = timeline();
 		fd = must(self->from->alloc(self->dev, self->page, true));
-		/* sw_sync itself trips over a fence that dies as it signals. */
+		/*
+		 * sw_sync does not support a fence that is freed while it
+		 * signals.
+		 */
 		held = fence(worker.fd, 1);
 		import_fence(fd, WRITE, held);
 		epoll = must(watch(fd, EPOLLIN | EPOLLOUT));
