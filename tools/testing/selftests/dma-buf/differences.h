@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where this implementation of the core means to differ from that of Linux
- * 6.12, as far as programs can see it.  The runner says DMA_BUF_STOCK=1 on the
- * latter; a case that comes to such a place there makes sure that the difference
- * shows, and is skipped.  Every other case must pass on both.
+ * Intended differences between this core and that of Linux 6.12, as seen by
+ * programs. The runner sets DMA_BUF_STOCK=1 on the latter, where a test that
+ * depends on a difference checks that it shows, and is skipped. All other tests
+ * must pass on both.
  */
 #ifndef DMA_BUF_DIFFERENCES_H
 #define DMA_BUF_DIFFERENCES_H
@@ -21,7 +21,7 @@ enum difference {
 
 static const struct {
 	const char *name, *stock, *ours;
-	const char *needs;	/* a file without which it cannot be seen */
+	const char *needs;	/* file without which it does not show */
 } differences[] = {
 	[POLL_WAKES_PER_FENCE] = {
 		.name = "poll wakes per fence",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The fixture of most dma-buf tests: a buffer of each exporter in turn, and nothing
- * left of it afterwards.
+ * The fixture of most dma-buf tests: a buffer of each exporter in turn. The
+ * teardown checks that all buffers are freed.
  */
 #ifndef DMA_BUF_FIXTURE_H
 #define DMA_BUF_FIXTURE_H
@@ -14,8 +14,8 @@ FIXTURE(buffer)
 {
 	const struct exporter *from;
 	size_t page, size;
-	long objects;	/* alive before, or -errno without debugfs */
-	int timeline;	/* the fences of a device, or -errno */
+	long objects;	/* number before the test, or -errno without debugfs */
+	int timeline;	/* of sw_sync, or -errno without it */
 	int dev, fd;
 	unsigned long ino;
 };
@@ -43,7 +43,7 @@ FIXTURE_SETUP(buffer)
 	self->ino = inode_of(self->fd);
 }
 
-/* Closing the timeline ends every fence that is still pending. */
+/* Closing the timeline signals all fences that are still pending. */
 FIXTURE_TEARDOWN(buffer)
 {
 	if (self->timeline >= 0)
@@ -55,7 +55,7 @@ FIXTURE_TEARDOWN(buffer)
 		EXPECT_TRUE(objects_settle(self->objects));
 }
 
-/* The last fd of the fixture's buffer, closed before the teardown. */
+/* Close the last fd of the fixture's buffer before the teardown. */
 #define close_buffer() ({						\
 	ASSERT_EQ(0, close(self->fd));					\
 	self->fd = -1;							\

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * For programs that tell step by step what they do with a buffer.  A step that
- * fails ends the process that took it.
+ * For demo programs that print each step they take with a buffer. A step that
+ * fails ends its process.
  */
 #ifndef DMA_BUF_STORY_H
 #define DMA_BUF_STORY_H
@@ -11,7 +11,7 @@
 #include "dma_buf_user.h"
 #include "../kselftest.h"
 
-/* Who speaks. */
+/* The name of this process, for its messages */
 static const char *role = "story";
 
 __printf(1, 2)
@@ -27,7 +27,7 @@ static inline void tell(const char *format, ...)
 	fflush(stdout);
 }
 
-/* A step that failed is the end of this process. */
+/* Return @ret, or end the process with a message if it is an error. */
 static inline long step(const char *what, long ret)
 {
 	if (ret >= 0)

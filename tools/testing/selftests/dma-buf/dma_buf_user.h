@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a program does with dma-bufs, fences and the listing in debugfs, as
- * plain calls.  Each returns what the system call gave, or -errno.
+ * Functions for the system calls on dma-bufs, fences and the listing in
+ * debugfs. Each returns the result of the system call, or -errno.
  */
 #ifndef DMA_BUF_USER_H
 #define DMA_BUF_USER_H
@@ -31,7 +31,7 @@
 #define BUFINFO_PATH "/sys/kernel/debug/dma_buf/bufinfo"
 #define SW_SYNC_PATH "/sys/kernel/debug/sync/sw_sync"
 
-/* The kernel keeps the requests of its fence generator to itself. */
+/* The ioctls of sw_sync are private to the kernel. */
 struct sw_sync_request {
 	__u32 value;
 	char name[32];
@@ -100,7 +100,7 @@ static inline int sys_advance(int timeline, __u32 steps)
 	return sys_ioctl(timeline, SW_SYNC_ADVANCE, &steps);
 }
 
-/* Put the fence that @timeline signals at @value on the buffer @fd. */
+/* Add the fence that @timeline signals at @value to the buffer @fd. */
 static inline int sys_add_fence(int fd, __u32 flags, int timeline, __u32 value)
 {
 	int sync_fd = sys_fence(timeline, value);
@@ -121,7 +121,7 @@ static inline int sys_merge_fences(int one, int two)
 	return ret < 0 ? ret : arg.fence;
 }
 
-/* 1: signalled, 0: pending, or the error that the fence ended with. */
+/* Return 1 if signalled, 0 if pending, or the error of a failed fence. */
 static inline int sys_fence_status(int sync_fd, unsigned int *count)
 {
 	struct sync_file_info info = {};
@@ -134,11 +134,11 @@ static inline int sys_fence_status(int sync_fd, unsigned int *count)
 	return info.status;
 }
 
-/* Exporters: the device is opened apart from the buffer's allocation */
+/* Exporters: opening the device and allocating a buffer are separate */
 
 struct exporter {
-	const char *exp_name;	/* as the kernel shows it */
-	const char *config;	/* what a kernel without it lacks */
+	const char *exp_name;	/* in bufinfo and fdinfo */
+	const char *config;	/* the option that it needs */
 	int (*open)(void);
 	int (*alloc)(int dev, size_t size, bool cloexec);
 	int (*alloc_read_only)(int dev, size_t size);	/* or NULL */
@@ -173,9 +173,9 @@ static inline int udmabuf_open(void)
 }
 
 /*
- * udmabuf maps its pages for the direction of the first access and keeps that
- * mapping. Let it be both directions, or CONFIG_DMA_API_DEBUG complains about
- * whoever comes second.
+ * udmabuf maps its pages for the direction of the first access and caches that
+ * mapping. Make the first access bidirectional, or CONFIG_DMA_API_DEBUG warns
+ * about later accesses in the other direction.
  */
 static inline int udmabuf_warm_up(int fd)
 {
@@ -218,7 +218,7 @@ static inline bool drm_driver_is(int dev, const char *driver)
 	return !sys_ioctl(dev, DRM_IOCTL_VERSION, &arg) && !strcmp(name, driver);
 }
 
-/* Card numbers depend on the order of probing: look for the driver. */
+/* Card numbers depend on the order of probing: search for the driver. */
 static inline int vgem_open(void)
 {
 	char path[32];
@@ -251,7 +251,7 @@ static inline int vgem_export(int dev, __u32 handle, __u32 flags)
 	return ret < 0 ? ret : arg.fd;
 }
 
-/* A row of the dumb picture is 4 KiB; @flags go to the exported fd. */
+/* A row of the dumb buffer has 4 KiB; @flags apply to the exported fd. */
 static inline int vgem_alloc_flags(int dev, size_t size, __u32 flags)
 {
 	struct drm_mode_create_dumb dumb = {
@@ -262,7 +262,7 @@ static inline int vgem_alloc_flags(int dev, size_t size, __u32 flags)
 	if (ret)
 		return ret;
 	ret = vgem_export(dev, dumb.handle, flags);
-	/* A handle would keep the buffer alive on its own. */
+	/* The handle would keep the buffer alive. */
 	vgem_close_handle(dev, dumb.handle);
 	return ret;
 }
@@ -277,7 +277,7 @@ static inline int vgem_alloc_read_only(int dev, size_t size)
 	return vgem_alloc_flags(dev, size, DRM_CLOEXEC);
 }
 
-/* Let vgem attach to a buffer; the handle ends with vgem_close_handle(). */
+/* Attach vgem to a buffer; release the handle with vgem_close_handle(). */
 static inline int vgem_import(int dev, int fd, __u32 *handle)
 {
 	struct drm_prime_handle arg = { .fd = fd };
@@ -359,9 +359,9 @@ static inline int sys_receive_fd(int socket)
 	return fd;
 }
 
-/* Reading what the kernel writes */
+/* Reading text files of the kernel */
 
-/* All of an open file as a string, asked for @step bytes at a time. */
+/* Return the rest of an open file as a string, read @step bytes at a time. */
 static inline char *text_of_fd(int fd, size_t step)
 {
 	size_t size = step + 4096, used = 0;
@@ -412,7 +412,7 @@ static inline int sys_write_text(const char *path, const char *text)
 	return ret;
 }
 
-/* The first line of @text that contains @word, cut out in place. */
+/* Return the first line of @text that contains @word, terminated in place. */
 static inline char *line_with(char *text, const char *word)
 {
 	char *hit = text ? strstr(text, word) : NULL;
@@ -425,7 +425,7 @@ static inline char *line_with(char *text, const char *word)
 	return hit;
 }
 
-/* How many buffers the whole system has, by the last line of bufinfo. */
+/* Return the number of buffers in the system, from the last line of bufinfo. */
 static inline long sys_objects(void)
 {
 	char *text = text_of(BUFINFO_PATH, 65536);
@@ -464,7 +464,7 @@ static inline double now_ms(void)
 	return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
 }
 
-/* The last reference to a file may be dropped a moment later, by a worker. */
+/* A worker may drop the last reference to a file, a moment later. */
 static inline bool objects_settle(long want)
 {
 	int tries;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the dma-buf tests share: calls named x(), which must succeed, beside
- * err_x(errno, ...), which must fail in just that way; threads that block; the
- * strict reader of bufinfo.
+ * Helpers of the dma-buf tests: x() makes a call that must succeed,
+ * err_x(errno, ...) a call that must fail with exactly that error; threads that
+ * block; a strict parser of bufinfo.
  */
 #ifndef DMA_BUF_UTILS_H
 #define DMA_BUF_UTILS_H
@@ -40,7 +40,10 @@ static inline bool kernel_is_since(int major, int minor)
 	return release[0] > major || (release[0] == major && release[1] >= minor);
 }
 
-/* End the case, unless it has failed before, as one that differs. */
+/*
+ * Skip the rest of the test for a design difference, unless it has failed
+ * before.
+ */
 static inline bool ends_on_stock(struct __test_metadata *_metadata,
 				 enum difference which, bool seen)
 {
@@ -51,13 +54,13 @@ static inline bool ends_on_stock(struct __test_metadata *_metadata,
 	return true;
 }
 
-/* True on stock, where the case ends here: @seen is what it shows then. */
+/* True on stock, where the test ends here; @seen: does the difference show? */
 #define differs_on_stock(which, seen) \
 	(on_stock() && ends_on_stock(_metadata, which, seen))
 
 /*
- * How much to do, by the environment variable @name.  The 32-bit twin of a program
- * does little in any case: it is there for the numbers' sizes.
+ * Return the amount of work: the environment variable @name or @fallback. The
+ * 32-bit build of a program always uses @fallback: it tests the sizes of types.
  */
 static inline unsigned long how_much(const char *name, unsigned long fallback)
 {
@@ -68,8 +71,9 @@ static inline unsigned long how_much(const char *name, unsigned long fallback)
 }
 
 /*
- * Seconds for a case that takes a while, in a kernel that checks all it does. The
- * harness has 30; the runner's own limit is the shorter one.
+ * Timeout in seconds of a test that takes long on a kernel with debugging
+ * checks. The default of the harness is 30; the limit of the runner is shorter
+ * than this one.
  */
 #define PATIENCE 14400
 
@@ -110,7 +114,7 @@ static inline unsigned long how_much(const char *name, unsigned long fallback)
 	ASSERT_EQ(0, sys_add_fence(fd, flags, line, value))
 #define advance(line, steps) ASSERT_EQ(0, sys_advance(line, steps))
 
-/* The buffer mapped as a whole, to write and to read. */
+/* Map the whole buffer for reading and writing. */
 static inline void *sys_map(int fd, size_t size)
 {
 	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -127,7 +131,7 @@ static inline void *sys_map(int fd, size_t size)
 	ASSERT_EQ(error, errno);					\
 })
 
-/* What poll() says of @events now, without waiting. */
+/* Return the ready @events without waiting, or -errno. */
 static inline int sys_ready(int fd, short events)
 {
 	struct pollfd pfd = { .fd = fd, .events = events };
@@ -150,7 +154,7 @@ static inline int open_fds(void)
 	return count;
 }
 
-/* A figure in KiB from /proc/meminfo. */
+/* Return a value in KiB from /proc/meminfo. */
 static inline long meminfo_kib(const char *name)
 {
 	char *text = text_of("/proc/meminfo", 8192), *line = line_with(text, name);
@@ -160,7 +164,7 @@ static inline long meminfo_kib(const char *name)
 	return size;
 }
 
-/* Do the slab caches come down to @want KiB? */
+/* Do the slab caches shrink to @want KiB? */
 static inline bool slab_settles(long want)
 {
 	int tries;
@@ -173,17 +177,17 @@ static inline bool slab_settles(long want)
 	return false;
 }
 
-/* A handler for signals that are only to interrupt. */
+/* A handler for signals that only interrupt a call. */
 static inline void take_signal(int signal)
 {
 	(void)signal;
 }
 
-/* Two names, one of them as long as can be. */
+/* Two names, one of the maximum length */
 #define LONGEST "0123456789abcdef0123456789abcde"
 #define SHORTER "short"
 
-/* Is the buffer with this inode number alive, by bufinfo? */
+/* Does bufinfo list a buffer with this inode number? */
 static inline bool listed(unsigned long ino)
 {
 	char *text = text_of(BUFINFO_PATH, 65536);
@@ -208,7 +212,7 @@ static inline bool unlisted_soon(unsigned long ino)
 	return false;
 }
 
-/* Threads that call something which may block */
+/* Threads that make a call which may block */
 
 struct worker {
 	int (*call)(struct worker *worker);
@@ -218,7 +222,7 @@ struct worker {
 	atomic_int tid;
 	atomic_bool done;
 	int ret;
-	long sleeps;	/* how often the call gave up the CPU to wait */
+	long sleeps;	/* voluntary context switches of the call */
 };
 
 static inline void *worker_run(void *data)
@@ -253,7 +257,7 @@ static inline int worker_join(struct worker *worker)
 	return worker->ret;
 }
 
-/* The letter that proc shows for a thread or process: R, S, D and so on. */
+/* Return the state letter of a thread or process in proc: R, S, D and so on. */
 static inline char task_state(pid_t tid)
 {
 	char path[48], state = '?';
@@ -268,7 +272,7 @@ static inline char task_state(pid_t tid)
 	return state;
 }
 
-/* Wait until the worker sleeps in its call, or has come back from it. */
+/* Wait until the worker sleeps in its call; return false if it has returned. */
 static inline bool worker_blocks(struct worker *worker)
 {
 	int tries, asleep = 0;
@@ -285,7 +289,7 @@ static inline bool worker_blocks(struct worker *worker)
 	return asleep == 3 && !worker->done;
 }
 
-/* Wait until a process that is just going to do so sleeps. */
+/* Wait until a child process, which is about to block, sleeps. */
 static inline bool child_blocks(pid_t child)
 {
 	struct worker stand_in = { .tid = child };
@@ -306,7 +310,7 @@ static inline int call_sync_cpu(struct worker *worker)
 	return sys_sync_cpu(worker->fd, worker->arg);
 }
 
-/* bufinfo, read so strictly that any other byte is an error */
+/* A strict parser of bufinfo: any unexpected byte is an error */
 
 #define BUFINFO_MAX 1024
 #define BUFINFO_HEADER "\nDma-buf Objects:\n" \
@@ -317,9 +321,9 @@ struct bufinfo_row {
 	unsigned int flags, mode;
 	long count;
 	unsigned long ino;
-	char exp_name[64], name[128];	/* of a name of control characters */
+	char exp_name[64], name[128];	/* fits a name of control characters */
 	int pending, signalled, devices;
-	char fence[128], device[64];	/* the last of them */
+	char fence[128], device[64];	/* the last ones */
 };
 
 struct bufinfo {
@@ -327,7 +331,7 @@ struct bufinfo {
 	struct bufinfo_row row[BUFINFO_MAX];
 };
 
-/* Step over @expected, or stay and say so. */
+/* Skip @expected; return false if the text differs. */
 static inline bool text_skip(const char **text, const char *expected)
 {
 	size_t len = strlen(expected);
@@ -338,7 +342,7 @@ static inline bool text_skip(const char **text, const char *expected)
 	return true;
 }
 
-/* Copy the next line without its end to @line, and step over it. */
+/* Copy the next line without its line feed to @line, and skip it. */
 static inline bool text_line(const char **text, char *line, size_t size)
 {
 	size_t len = strcspn(*text, "\n");
@@ -368,13 +372,13 @@ static inline bool bufinfo_columns(const char **text, struct bufinfo_row *row)
 }
 
 /*
- * The line of a fence, as the kernel's dma_fence_describe() writes it:
+ * Parse the line of a fence, as dma_fence_describe() in the kernel prints it:
  *
  *	USAGE fence:CONTEXT:SEQNO TIMELINE DRIVER [un]signalled
  *	USAGE fence:DRIVER TIMELINE seq SEQNO [un]signalled	(Linux 6.12)
  *
  * In the first form the names of a signalled fence are empty. &bufinfo_row.fence
- * gets "USAGE DRIVER TIMELINE SEQNO".
+ * is set to "USAGE DRIVER TIMELINE SEQNO".
  */
 static inline bool bufinfo_fence(const char *line, struct bufinfo_row *row)
 {
@@ -405,7 +409,7 @@ static inline bool bufinfo_fence(const char *line, struct bufinfo_row *row)
 	return true;
 }
 
-/* The fences, one a line behind a tab */
+/* Parse the fences, one per line after a tab. */
 static inline bool bufinfo_fences(const char **text, struct bufinfo_row *row)
 {
 	char line[256];
@@ -434,7 +438,10 @@ static inline bool bufinfo_devices(const char **text, struct bufinfo_row *row)
 	return text_skip(text, total);
 }
 
-/* NULL when all of @text is a listing, else where it stops being one. */
+/*
+ * Return NULL if all of @text is a listing, else the place where parsing
+ * failed.
+ */
 static inline const char *bufinfo_parse(const char *text, struct bufinfo *info)
 {
 	struct bufinfo_row *row;
@@ -456,7 +463,7 @@ static inline const char *bufinfo_parse(const char *text, struct bufinfo *info)
 	return text_skip(&text, total) && !*text ? NULL : text;
 }
 
-/* The one row with this inode number; NULL without it, or with two of them. */
+/* Return the row with this inode number, NULL if there is none or two. */
 static inline struct bufinfo_row *bufinfo_row(struct bufinfo *info,
 					      unsigned long ino)
 {
