@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A picture goes from one process to another through a dma-buf, and a third
- * party, the vgem driver, attaches to it:
+ * Passes a picture from one process to another through a dma-buf, which the
+ * vgem driver imports as well:
  *
  *	picture heap|udmabuf IN.ppm OUT.ppm
  *
- * The producer hands the buffer over before the picture is in it.  Its fence
- * makes the consumer wait; whatever the consumer writes to OUT.ppm it has read
- * through its own mapping.  Every step is checked, and told as it happens.
+ * The producer sends the buffer before it writes the picture.  A fence makes
+ * the consumer wait; the consumer writes the pixels of OUT.ppm from its own
+ * mapping.  Each step is checked and printed.
  */
 #include <poll.h>
 #include <signal.h>
@@ -22,22 +22,22 @@
 #define NAME "picture"
 
 struct picture {
-	char *file;		/* all of IN.ppm */
+	char *file;		/* content of IN.ppm */
 	size_t file_size, header_size;
 	unsigned int width, height;
-	size_t pixels;		/* bytes of them, behind the header */
+	size_t pixels;		/* bytes of pixels, after the header */
 };
 
 struct story {
 	const struct exporter *exporter;
 	const char *in, *out;
 	int socket;		/* to the other process */
-	size_t size;		/* of the buffer, in whole pages */
+	size_t size;		/* of the buffer, page-aligned */
 };
 
 /* The picture file */
 
-/* The next number of a PPM header, behind blanks and comments. */
+/* Parse the next number of a PPM header, after blanks and comments. */
 static const char *ppm_number(const char *at, const char *end, unsigned int *value)
 {
 	char *after;
@@ -82,7 +82,7 @@ static void picture_load(struct picture *picture, const char *path)
 
 	step("stat the input file", or_errno(fstat(fd, &st)));
 	picture->file_size = st.st_size;
-	/* A zero behind it ends every header. */
+	/* A terminating zero ends every header. */
 	picture->file = calloc(1, st.st_size + 1);
 	check("allocate memory for the input file", picture->file);
 	for (used = 0; used < picture->file_size; used += got) {
@@ -110,7 +110,7 @@ static int producer_allocate(struct story *story)
 	return fd;
 }
 
-/* Slowly, as a camera would: somebody is waiting for it meanwhile. */
+/* Copy slowly, as a camera would, while the consumer waits. */
 static void producer_draw(unsigned char *map, const struct picture *picture)
 {
 	const char *pixels = picture->file + picture->header_size;
@@ -133,7 +133,7 @@ static void producer_run(struct story *story, const struct picture *picture)
 	double start;
 	char byte;
 
-	/* The fence comes after START, which would wait for it otherwise. */
+	/* Add the fence after START, which would wait for it otherwise. */
 	step("start CPU access",
 	     sys_sync_cpu(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE));
 	step("put a write fence on the buffer",
@@ -175,7 +175,7 @@ static void consumer_wait(int fd)
 	tell("readable after %.0f ms, woken %d time", now_ms() - start, sleeps);
 }
 
-/* OUT.ppm's pixels come from the mapping, from nowhere else. */
+/* Write the pixels of OUT.ppm from the mapping only. */
 static void consumer_save(struct story *story, int fd, const unsigned char *map)
 {
 	struct picture picture = {};
@@ -198,7 +198,7 @@ static void consumer_save(struct story *story, int fd, const unsigned char *map)
 	free(picture.file);
 }
 
-/* The part of bufinfo about the named buffer has a device in it. */
+/* Does bufinfo list vgem as the only device of the named buffer? */
 static bool device_listed(const char *bufinfo)
 {
 	const char *block = bufinfo ? strstr(bufinfo, "\t" NAME "\n") : NULL;
@@ -259,7 +259,7 @@ static void consumer_run(struct story *story)
 	      write(story->socket, "!", 1) == 1);
 }
 
-/* Both of them */
+/* Both processes */
 
 static pid_t start(const char *name, struct story story, int mine, int other,
 		   const struct picture *picture)
@@ -326,7 +326,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: picture heap|udmabuf IN.ppm OUT.ppm\n");
 		return 1;
 	}
-	/* A write to a process that has failed is an error like others. */
+	/* Let a write to a process that has failed return an error. */
 	signal(SIGPIPE, SIG_IGN);
 	story.in = argv[2];
 	story.out = argv[3];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Frames go from a camera to a display without being copied:
+ * Passes frames from a camera to a display without copying them:
  *
  *	pipeline DIRECTORY [FRAMES]
  *
@@ -8,11 +8,11 @@
  *	                                                     |
  *	         DIRECTORY <------ another process <--fd-- writeback
  *
- * The process in the middle hands on nothing but fds.  That vkms reads the very
- * pages that vivid wrote is checked: what backs the framebuffer is asked for,
- * exported, and has the camera buffer's inode number; and nobody has ever
- * mapped it.  The saver sees a frame through the writeback buffer alone; the
- * fence in there makes it wait for the composition.
+ * The process in the middle passes fds only.  It checks that vkms reads the
+ * pages that vivid wrote: the buffer behind a framebuffer, exported, has the
+ * inode number of the camera buffer, and no process has mapped it.  The saver
+ * sees a frame only through the writeback buffer, and a fence of that buffer
+ * makes it wait for the composition.
  */
 #include <signal.h>
 #include <sys/wait.h>
@@ -22,19 +22,22 @@
 #include "dma_buf_user.h"
 #include "pipeline_display.h"
 
-/* One chunk of the heap: vivid's allocator wants it in one piece. */
+/* One chunk of the heap: vivid's allocator needs contiguous memory. */
 #define CAMERA_SIZE (1024 * 1024)
 #define CAMERA_BUFFERS 4
 #define SCREEN_BUFFERS 2
 #define SHOW_AT 50
 
-/* Controls that vivid numbers by itself: the pattern, and how it moves. */
+/* Private controls of vivid: the test pattern, and its movement. */
 #define VIVID_TEST_PATTERN 0x00f0f000
 #define VIVID_HOR_MOVEMENT 0x00f0f002
 #define PATTERN_FULL_COLOUR_BARS 1
 #define MOVE_LEFT 1
 
-/* What the pipeline tells the saver of a frame, and gets back when it is saved. */
+/*
+ * A message about a frame to the saver, which returns it when the frame is
+ * saved
+ */
 struct frame {
 	__u32 number, sequence, screen;
 	double taken, flipped, waited, saved;	/* milliseconds */
@@ -213,7 +216,7 @@ static void saver_start(struct pipeline *pipe)
 	}
 }
 
-/* What to look at in the middle of it */
+/* Checks while the pipeline is running */
 
 static int count_mappings(pid_t pid, const char *name)
 {
@@ -229,7 +232,7 @@ static int count_mappings(pid_t pid, const char *name)
 	return count;
 }
 
-/* The part of bufinfo about the named buffer lists the camera and the display. */
+/* Does bufinfo list the camera and the display for the named buffer? */
 static bool both_attached(const char *bufinfo, const char *name)
 {
 	const char *block = strstr(bufinfo, name);
@@ -276,7 +279,7 @@ static void check_nothing_copied(struct pipeline *pipe)
 	     CAMERA_BUFFERS - same, mapped);
 }
 
-/* All of it */
+/* The pipeline */
 
 static void make_buffers(struct pipeline *pipe)
 {
@@ -308,7 +311,10 @@ static void send_screens(struct pipeline *pipe)
 		step("send a buffer", sys_send_fd(pipe->socket, pipe->screen[i].fd));
 }
 
-/* The saver has the frame as soon as the display has a fence for it. */
+/*
+ * Pass the frame to the saver as soon as the display has returned a fence for
+ * it.
+ */
 static void show_frame(struct pipeline *pipe, struct frame *frame, struct buffer *source)
 {
 	struct buffer *screen = &pipe->screen[frame->screen];
@@ -323,7 +329,10 @@ static void show_frame(struct pipeline *pipe, struct frame *frame, struct buffer
 	frame->flipped = now_ms();
 }
 
-/* The frame is saved, and the display has done with the writeback buffer. */
+/*
+ * Wait until the frame is saved and the display has released the writeback
+ * buffer.
+ */
 static void finish_frame(struct pipeline *pipe, struct frame *frame)
 {
 	struct frame answer;
@@ -352,7 +361,7 @@ static void stream(struct pipeline *pipe)
 		index = camera_dequeue(pipe, frame);
 		show_frame(pipe, frame, &pipe->source[index]);
 		finish_frame(pipe, frame);
-		if (i)		/* what was shown before is the camera's again */
+		if (i)		/* the display has released the frame before */
 			camera_queue(pipe, before);
 		if (i == SHOW_AT || (i < SHOW_AT && i + 1 == pipe->frames)) {
 			tell("frame %u:", i);
@@ -393,7 +402,7 @@ static void tell_times(struct pipeline *pipe)
 	     wait / pipe->frames);
 }
 
-/* Closing the devices is all the cleaning up that programs usually do. */
+/* Clean up by closing the devices, as most programs do. */
 static void finish(struct pipeline *pipe)
 {
 	int status, i;
@@ -428,7 +437,10 @@ int main(int argc, char **argv)
 	pipe.log = calloc(pipe.frames, sizeof(*pipe.log));
 	check("allocate memory", pipe.log);
 	before = step("read " BUFINFO_PATH, sys_objects());
-	/* Forked here, the saver has no buffer but those that it is sent. */
+	/*
+	 * Fork the saver first, so that it has only the buffers that it
+	 * receives.
+	 */
 	saver_start(&pipe);
 	display_set_up(&pipe.display);
 	pipe.camera = step("open the camera", camera_open());

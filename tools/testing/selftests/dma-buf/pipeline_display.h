@@ -17,12 +17,12 @@
 #define HEIGHT 360
 #define PITCH (WIDTH * 4)
 
-/* How long to wait for what another has to do. */
+/* timeout of each wait for another process or device */
 #define PATIENCE_MS 60000
 
 struct buffer {
 	int fd;
-	__u32 fb;		/* what vkms made of it */
+	__u32 fb;		/* the framebuffer in vkms */
 };
 
 struct display {
@@ -42,7 +42,7 @@ static inline void wait_for(const char *what, int fd, short events)
 	check(what, poll(&pfd, 1, PATIENCE_MS) == 1 && pfd.revents & events);
 }
 
-/* Its parts, found by name and type */
+/* The objects of the display, found by name and type */
 
 static inline int display_open(int *minor)
 {
@@ -61,7 +61,7 @@ static inline int display_open(int *minor)
 	return -ENODEV;
 }
 
-/* The property of an object; with @value, also what it is now. */
+/* Return the id of an object's property, and its value in @value. */
 static inline __u32 display_property(int fd, __u32 object, __u32 type, const char *name,
 				     __u64 *value)
 {
@@ -93,7 +93,7 @@ static inline __u32 display_property(int fd, __u32 object, __u32 type, const cha
 	exit(1);
 }
 
-/* A writeback connector is all that the CRTC drives: vkms has no clones. */
+/* The CRTC drives the writeback connector only: vkms has no clones. */
 static inline void display_find_outputs(struct display *display)
 {
 	__u32 connectors[8], crtcs[8], i;
@@ -172,8 +172,9 @@ static inline void display_find_properties(struct display *display)
 }
 
 /*
- * As large as a frame, with ten pictures a second: vkms composes each of them, new
- * or not, and an emulated processor has to keep up.
+ * Create a mode of the frame's size with ten frames per second: vkms composes
+ * each of them, whether it changed or not, and an emulated CPU must be fast
+ * enough.
  */
 static inline void display_make_mode(struct display *display)
 {
@@ -226,12 +227,12 @@ static inline __u32 display_import(struct display *display, int fd)
 	     sys_ioctl(display->fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime));
 	fb.handles[0] = prime.handle;
 	step("make a framebuffer of it", sys_ioctl(display->fd, DRM_IOCTL_MODE_ADDFB2, &fb));
-	close.handle = prime.handle;	/* the framebuffer keeps what it needs */
+	close.handle = prime.handle;	/* the framebuffer holds a reference */
 	step("drop the handle", sys_ioctl(display->fd, DRM_IOCTL_GEM_CLOSE, &close));
 	return fb.fb_id;
 }
 
-/* A buffer of the display itself, exported. */
+/* Allocate a buffer of the display and export it. */
 static inline int display_allocate(struct display *display)
 {
 	struct drm_mode_create_dumb dumb = {
@@ -250,7 +251,7 @@ static inline int display_allocate(struct display *display)
 	return prime.fd;
 }
 
-/* The inode number of the dma-buf that a framebuffer lies in. */
+/* Return the inode number of the dma-buf of a framebuffer. */
 static inline unsigned long display_backing(struct display *display, __u32 fb)
 {
 	struct drm_mode_fb_cmd2 info = { .fb_id = fb };
@@ -275,7 +276,7 @@ struct request {
 	__u64 values[16];
 };
 
-/* Properties of one object have to come together. */
+/* All properties of an object must be added consecutively. */
 static inline void request_add(struct request *request, __u32 object, __u32 property, __u64 value)
 {
 	__u32 last = request->nobjects - 1;
@@ -317,7 +318,10 @@ static inline void request_switch(struct display *display, struct request *reque
 	request_add(request, display->plane, display->plane_crtc_h, HEIGHT);
 }
 
-/* Show @source and write what is shown to @screen; returns the latter's fence. */
+/*
+ * Show @source and write the composed frame to @screen; return the fence of
+ * @screen.
+ */
 static inline int display_flip(struct display *display, struct buffer *source,
 			       struct buffer *screen, bool first)
 {
@@ -348,7 +352,7 @@ static inline void display_flipped(struct display *display)
 	check("it has flipped", event.base.type == DRM_EVENT_FLIP_COMPLETE);
 }
 
-/* Nobody but its creator refers to the framebuffer, debugfs says. */
+/* Does its creator hold the only reference to the framebuffer, by debugfs? */
 static inline bool framebuffer_idle(struct display *display, __u32 fb)
 {
 	char path[64], wanted[32], *text, *at;
@@ -366,8 +370,9 @@ static inline bool framebuffer_idle(struct display *display, __u32 fb)
 }
 
 /*
- * When vkms has signalled the fence it still cleans up, and then stops composing,
- * even if it has been asked for the next frame meanwhile.  So it is not asked yet.
+ * After signalling the fence, vkms cleans up and then stops composing, even if
+ * the next frame has been committed in the meantime. So wait for that before
+ * the next commit.
  */
 static inline void display_settle(struct display *display, struct buffer *screen)
 {
