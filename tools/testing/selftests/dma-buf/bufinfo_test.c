@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel tells about buffers: bufinfo in debugfs byte for byte, and the
- * tail of fdinfo.
+ * The kernel's listings of buffers: bufinfo in debugfs byte for byte, and the
+ * last lines of fdinfo.
  */
 #include <sched.h>
 
@@ -14,7 +14,7 @@
 
 static struct bufinfo info;
 
-/* Passes when the file is for everybody to read and nobody to write. */
+/* Passes when bufinfo is a regular file of mode 0444. */
 TEST_F(buffer, mode)
 {
 	struct stat st;
@@ -25,7 +25,7 @@ TEST_F(buffer, mode)
 	EXPECT_EQ(S_IFREG | 0444, st.st_mode);
 }
 
-/* Passes when debugfs keeps the listing from everybody but root. */
+/* Passes when an unprivileged user cannot open bufinfo. */
 TEST_F(buffer, only_root_reads)
 {
 	int status;
@@ -45,7 +45,7 @@ TEST_F(buffer, only_root_reads)
 	EXPECT_EQ(EACCES, WEXITSTATUS(status));
 }
 
-/* Passes when each column of an unused buffer is what the fd says. */
+/* Passes when each column of an idle buffer has the value that its fd has. */
 TEST_F(buffer, columns)
 {
 	struct bufinfo_row *row;
@@ -67,7 +67,7 @@ TEST_F(buffer, columns)
 	EXPECT_EQ(0, row->devices);
 }
 
-/* Passes when the count is that of the references that user space made. */
+/* Passes when the count is the number of file references: fds and mappings. */
 TEST_F(buffer, count)
 {
 	static const long counts[] = { 1, 2, 3, 2, 1 };
@@ -91,7 +91,7 @@ TEST_F(buffer, count)
 	}
 }
 
-/* Passes when pending and signalled fences are shown with their usage. */
+/* Passes when pending and signalled fences are listed with their usage. */
 TEST_F(buffer, fences)
 {
 	struct bufinfo_row *row;
@@ -125,7 +125,7 @@ TEST_F(buffer, fences)
 	close(reader);
 }
 
-/* Passes when a device that imports the buffer is listed while it does. */
+/* Passes when an importing device is listed while it is attached. */
 TEST_F(buffer, attached_device)
 {
 	int dev = vgem_open(), own = self->from == &vgem_exporter;
@@ -152,7 +152,7 @@ out:
 	close(dev);
 }
 
-/* Passes when an importer keeps the buffer alive without any fd. */
+/* Passes when an importer keeps a buffer without fds alive. */
 TEST_F(buffer, importer_keeps_it_alive)
 {
 	int dev = vgem_open();
@@ -173,7 +173,7 @@ out:
 	close(dev);
 }
 
-/* Passes when small pieces of the listing make up the same listing. */
+/* Passes when reads of any size return the same listing. */
 TEST_F(buffer, piecewise)
 {
 	static const size_t step[] = { 1, 7, 61, 4096 };
@@ -204,7 +204,7 @@ TEST_F(buffer, piecewise)
 		close(fd[i]);
 }
 
-/* Passes when one open file can be read again from its beginning. */
+/* Passes when an open file can be read again from its beginning. */
 TEST_F(buffer, rewind)
 {
 	int fd = open(BUFINFO_PATH, O_RDONLY | O_CLOEXEC);
@@ -244,7 +244,10 @@ static int churn(struct worker *worker)
 	return 0;
 }
 
-/* Passes when a reader always finds what stays, whatever comes and goes. */
+/*
+ * Passes when a reader finds all live buffers while others are created and
+ * closed.
+ */
 TEST_F(buffer, listed_while_others_come_and_go)
 {
 	struct worker worker = { .call = churn, .fd = self->dev };
@@ -274,7 +277,7 @@ TEST_F(buffer, listed_while_others_come_and_go)
 		close(fd[i]);
 }
 
-/* Make @fd on CPU 1; false when there is no such CPU to be taken offline. */
+/* Allocate @fd on CPU 1; return false if CPU 1 cannot be taken offline. */
 static bool alloc_on_cpu1(const struct exporter *from, int dev, int *fd)
 {
 	cpu_set_t before, cpu1;
@@ -290,7 +293,9 @@ static bool alloc_on_cpu1(const struct exporter *from, int dev, int *fd)
 	return true;
 }
 
-/* Passes when a buffer is listed although the CPU that made it is offline. */
+/*
+ * Passes when a buffer is listed although the CPU that allocated it is offline.
+ */
 TEST_F(buffer, listed_without_its_cpu)
 {
 	int fd, offline, online;
@@ -302,7 +307,7 @@ TEST_F(buffer, listed_without_its_cpu)
 		SKIP(return, "no second CPU to take offline: needs CONFIG_HOTPLUG_CPU, root");
 	ASSERT_LE(0, fd);
 
-	/* Nothing may end the case before the CPU is back. */
+	/* No check may end the test before the CPU is online again. */
 	offline = sys_write_text(CPU1_ONLINE, "0");
 	while_offline = listed(inode_of(fd));
 	online = sys_write_text(CPU1_ONLINE, "1");
@@ -315,7 +320,7 @@ TEST_F(buffer, listed_without_its_cpu)
 	close(fd);
 }
 
-/* Close every other of @count buffers and make as many new ones. */
+/* Close every second one of @count buffers and allocate as many new ones. */
 static int replace_odd(const struct exporter *from, int dev, int *fd, int count)
 {
 	int i;
@@ -330,7 +335,9 @@ static int replace_odd(const struct exporter *from, int dev, int *fd, int count)
 	return 0;
 }
 
-/* Passes when a reader keeps its place while its neighbours are replaced. */
+/*
+ * Passes when a reader keeps its position while adjacent buffers are replaced.
+ */
 TEST_F(buffer, changes_between_two_reads)
 {
 	static char text[65536];
@@ -359,7 +366,7 @@ TEST_F(buffer, changes_between_two_reads)
 		close(fd[i]);
 }
 
-/* Passes when an open, half read listing holds no buffer. */
+/* Passes when an open, partly read listing holds no reference to a buffer. */
 TEST_F(buffer, half_read_listing_pins_nothing)
 {
 	char some[150];
@@ -374,7 +381,7 @@ TEST_F(buffer, half_read_listing_pins_nothing)
 	close(fd);
 }
 
-/* Passes when fdinfo ends with these lines and nothing more. */
+/* Passes when fdinfo ends with exactly these lines. */
 TEST_F(buffer, fdinfo)
 {
 	char path[48], expected[160];
@@ -395,7 +402,7 @@ TEST_F(buffer, fdinfo)
 	free(text);
 }
 
-/* Passes when the name's line is missing until there is a name. */
+/* Passes when fdinfo has no name line until a name is set. */
 TEST_F(buffer, fdinfo_without_a_name)
 {
 	char path[48], expected[160];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The file descriptor of a buffer: what it is, what it refuses, how it is
- * shared and when the buffer ends.
+ * The file descriptor of a buffer: its operations and their errors, how
+ * processes share it, and the lifetime of the buffer.
  */
 #include <sys/inotify.h>
 #include <sys/vfs.h>
@@ -9,7 +9,7 @@
 
 #include "dma_buf_fixture.h"
 
-/* Passes when a buffer is no stream: neither read nor written as a file. */
+/* Passes when reading and writing a buffer like a file fails. */
 TEST_F(buffer, no_read_no_write)
 {
 	char byte = 0;
@@ -24,7 +24,9 @@ TEST_F(buffer, no_read_no_write)
 	EXPECT_EQ(ESPIPE, errno);
 }
 
-/* Passes when nobody can change the size of a buffer. */
+/*
+ * Passes when ftruncate() and fallocate() cannot change the size of a buffer.
+ */
 TEST_F(buffer, no_resize)
 {
 	struct stat st;
@@ -37,7 +39,10 @@ TEST_F(buffer, no_resize)
 	EXPECT_EQ(self->size, st.st_size);
 }
 
-/* Passes when lseek() tells the size, rewinds, and does nothing else. */
+/*
+ * Passes when lseek() to the end returns the size, lseek() to the start returns
+ * 0, and any other seek fails.
+ */
 TEST_F(buffer, lseek_tells_the_size)
 {
 	static const struct {
@@ -62,7 +67,10 @@ TEST_F(buffer, lseek_tells_the_size)
 	EXPECT_EQ(self->size, lseek(self->fd, 0, SEEK_END));
 }
 
-/* Passes when stat knows the size and statfs the file system. */
+/*
+ * Passes when fstat() returns the buffer's size and fstatfs() the magic number
+ * of its file system.
+ */
 TEST_F(buffer, stat_tells_the_size)
 {
 	struct statfs fs;
@@ -76,7 +84,7 @@ TEST_F(buffer, stat_tells_the_size)
 	EXPECT_EQ(DMA_BUF_MAGIC, fs.f_type);
 }
 
-/* Passes when no two of many live buffers, and no dead one, share a number. */
+/* Passes when no two buffers, live or closed, have the same inode number. */
 TEST_F(buffer, inode_numbers_are_unique)
 {
 	unsigned long ino[96] = {};
@@ -101,7 +109,7 @@ TEST_F(buffer, inode_numbers_are_unique)
 	}
 }
 
-/* Passes when the flags that the creator asked for are on the fd. */
+/* Passes when an fd has the flags that its creator requested. */
 TEST_F(buffer, descriptor_flags)
 {
 	int plain = must(self->from->alloc(self->dev, self->page, false));
@@ -113,7 +121,10 @@ TEST_F(buffer, descriptor_flags)
 	close(plain);
 }
 
-/* Passes when a read-only descriptor can be mapped to read, now and later. */
+/*
+ * Passes when a read-only fd can be mapped for reading only, and mprotect()
+ * cannot add write access.
+ */
 TEST_F(buffer, read_only)
 {
 	void *map;
@@ -132,7 +143,7 @@ TEST_F(buffer, read_only)
 	close(ro);
 }
 
-/* Passes when an importer that exports the buffer again hands out the same. */
+/* Passes when exporting an imported buffer returns an fd of the same buffer. */
 TEST_F(buffer, exported_again)
 {
 	int dev = vgem_open(), again;
@@ -150,7 +161,7 @@ TEST_F(buffer, exported_again)
 	close(dev);
 }
 
-/* Passes when /proc/self/fd does not open the buffer a second time. */
+/* Passes when a buffer cannot be opened again through /proc/self/fd. */
 TEST_F(buffer, no_second_open)
 {
 	char path[48];
@@ -162,7 +173,7 @@ TEST_F(buffer, no_second_open)
 	EXPECT_EQ(ENXIO, errno);
 }
 
-/* Passes when the buffer lives as long as one of two descriptors. */
+/* Passes when the buffer is alive until both of its fds are closed. */
 TEST_F(buffer, dup_keeps_it_alive)
 {
 	int copy = must(or_errno(dup(self->fd)));
@@ -177,7 +188,7 @@ TEST_F(buffer, dup_keeps_it_alive)
 		EXPECT_FALSE(listed(self->ino));
 }
 
-/* Passes when the last close frees the buffer at once. */
+/* Passes when the last close frees the buffer before it returns. */
 TEST_F(buffer, last_close_frees)
 {
 	if (self->objects < 0)
@@ -189,7 +200,10 @@ TEST_F(buffer, last_close_frees)
 	EXPECT_EQ(self->objects, sys_objects());
 }
 
-/* Passes when a mapping outlives the fd and ends the buffer when it goes. */
+/*
+ * Passes when a mapping keeps the buffer alive after the last close, until it
+ * is unmapped.
+ */
 TEST_F(buffer, mapping_outlives_fd)
 {
 	unsigned char *map = map_buffer(self->fd, self->size);
@@ -204,7 +218,7 @@ TEST_F(buffer, mapping_outlives_fd)
 		EXPECT_FALSE(listed(self->ino));
 }
 
-/* Passes when half of an unmapped mapping still holds the buffer. */
+/* Passes when the remaining half of a mapping keeps the buffer alive. */
 TEST_F(buffer, split_mapping_outlives_fd)
 {
 	unsigned char *map = map_buffer(self->fd, self->size);
@@ -220,7 +234,7 @@ TEST_F(buffer, split_mapping_outlives_fd)
 		EXPECT_FALSE(listed(self->ino));
 }
 
-/* Write @byte through a mapping of its own, as another process would. */
+/* Write @byte through a new mapping, as another process would. */
 static int write_first_byte(int fd, size_t size, unsigned char byte)
 {
 	unsigned char *map = sys_map(fd, size);
@@ -231,7 +245,10 @@ static int write_first_byte(int fd, size_t size, unsigned char byte)
 	return munmap(map, size) ? 2 : 0;
 }
 
-/* Passes when a child uses the inherited fd and its exit frees nothing. */
+/*
+ * Passes when a child process can use the inherited fd, and its exit does not
+ * free the buffer.
+ */
 TEST_F(buffer, fork_shares)
 {
 	unsigned char *map = map_buffer(self->fd, self->size);
@@ -255,7 +272,7 @@ static int receive_and_write(int socket, size_t size)
 	return fd < 0 ? 3 : write_first_byte(fd, size, 0x96);
 }
 
-/* What the program does instead of its tests when exec_and_look() runs it. */
+/* Run instead of the tests if exec_and_look() started the program. */
 static void __attribute__((constructor)) look_after_exec(void)
 {
 	const char *fd = getenv("LOOK_AT_FD");
@@ -267,7 +284,7 @@ static void __attribute__((constructor)) look_after_exec(void)
 	_exit(size < 0 ? 0 : size / getpagesize());
 }
 
-/* The size in pages of what @fd is after exec(), 0 for nothing. */
+/* Return the size in pages of the buffer at @fd after exec(), 0 without one. */
 static int exec_and_look(int fd)
 {
 	char text[16];
@@ -285,7 +302,7 @@ static int exec_and_look(int fd)
 	return WEXITSTATUS(status);
 }
 
-/* Passes when exec() closes what is close-on-exec, and nothing else. */
+/* Passes when exec() closes close-on-exec fds and no others. */
 TEST_F(buffer, exec)
 {
 	int plain = must(self->from->alloc(self->dev, 2 * self->page, false));
@@ -297,7 +314,7 @@ TEST_F(buffer, exec)
 	close(plain);
 }
 
-/* Passes when a process that got the fd over a socket shares the pages. */
+/* Passes when a process that received the fd over a socket shares the pages. */
 TEST_F(buffer, scm_rights_shares)
 {
 	int pair[2], status;
@@ -323,7 +340,10 @@ TEST_F(buffer, scm_rights_shares)
 	close(pair[1]);
 }
 
-/* Passes when a buffer that only a socket holds lives until that is closed. */
+/*
+ * Passes when an fd queued in a socket keeps the buffer alive until the socket
+ * is closed.
+ */
 TEST_F(buffer, fd_in_flight_keeps_it_alive)
 {
 	int pair[2];
@@ -340,7 +360,10 @@ TEST_F(buffer, fd_in_flight_keeps_it_alive)
 	EXPECT_TRUE(unlisted_soon(self->ino));
 }
 
-/* Passes when a path fd neither keeps the buffer alive nor trips over its end. */
+/*
+ * Passes when an O_PATH fd does not keep the buffer alive, and its link can
+ * still be read afterwards.
+ */
 TEST_F(buffer, path_fd_does_not_pin)
 {
 	char path[48], target[80] = "";
@@ -359,7 +382,7 @@ TEST_F(buffer, path_fd_does_not_pin)
 	close(path_fd);
 }
 
-/* Passes when a watch on the inode does not keep the buffer alive either. */
+/* Passes when an inotify watch does not keep the buffer alive. */
 TEST_F(buffer, watch_does_not_pin)
 {
 	int notify = inotify_init1(IN_CLOEXEC);
@@ -375,7 +398,10 @@ TEST_F(buffer, watch_does_not_pin)
 	close(notify);
 }
 
-/* Passes when a watch reports no access to a buffer: it is a file without a path. */
+/*
+ * Passes when inotify reports no access to a buffer, which is a file without a
+ * path.
+ */
 TEST_F(buffer, watch_sees_nothing)
 {
 	int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -397,8 +423,8 @@ TEST_F(buffer, watch_sees_nothing)
 }
 
 /*
- * Passes when stat, fdinfo and bufinfo agree on the inode number, all its 64 bits, and
- * another buffer has another one.
+ * Passes when stat, fdinfo and bufinfo show the same 64-bit inode number, and
+ * another buffer has a different one.
  */
 TEST_F(buffer, inode_number)
 {
@@ -428,7 +454,7 @@ TEST_F(buffer, inode_number)
 	EXPECT_EQ(ino, row->ino);
 }
 
-/* How many files are open everywhere. */
+/* Return the number of open files in the system. */
 static long open_files(void)
 {
 	char *text = text_of("/proc/sys/fs/file-nr", 64);
@@ -452,8 +478,8 @@ static int come_and_go(const struct exporter *from, int dev, unsigned int count)
 #define NOISE 512	/* KiB by which the caches vary anyway */
 
 /*
- * Passes when 100,000 buffers leave no descriptor, no file and no memory. Some
- * thousand will do for those that take longer, and a second time with 32 bits.
+ * Passes when creating and closing 100,000 buffers leaks no descriptor, file or
+ * memory. For slower exporters and in 32-bit programs, 5,000 are enough.
  */
 TEST_F_TIMEOUT(buffer, many_come_and_go, PATIENCE)
 {

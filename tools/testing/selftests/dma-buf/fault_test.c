@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that runs out: each call is made again and again, with its first
- * allocation failing, then its second and so on, until none is left to fail.
- * It may then give up, but must say so, keep nothing and leave nobody waiting.
+ * Allocation failures: each call is repeated with its first allocation failing,
+ * then its second and so on, until it makes no further allocation. It may then
+ * fail, but must return the right error, leak nothing and lose no wake-up.
  */
 #include "dma_buf_fixture.h"
 
@@ -10,22 +10,24 @@
 #define DEBUGFS "/sys/kernel/debug/"
 #define SKIP_FAULTS "no fail-nth, no failslab: needs CONFIG_FAULT_INJECTION, " \
 	"CONFIG_FAILSLAB, CONFIG_FAULT_INJECTION_DEBUG_FS, debugfs mounted"
-#define REPEAT 8	/* calls per allocation: a leak stands out from noise */
-#define ENDLESS 1000	/* allocations that no call has */
+#define REPEAT 8	/* calls per allocation, so that a leak exceeds noise */
+#define ENDLESS 1000	/* more allocations than any call makes */
 #define SHORTLY 5	/* ms until a fence signals */
 #define SOON 5000	/* ms: long enough for the slowest machine */
 
-/* A call, what surrounds it undisturbed, and what came of it. */
+/*
+ * A call, its setup and cleanup, for which no fault is injected, and its result
+ */
 struct operation {
-	bool (*before)(struct operation *op);	/* make a buffer for one call */
+	bool (*before)(struct operation *op);	/* allocate a buffer for one call */
 	int (*call)(struct operation *op);	/* a descriptor, 0 or -errno */
-	bool (*after)(struct operation *op, int ret);	/* tidy up; all well? */
-	int also;	/* an errno that is as right as ENOMEM */
-	bool ours;	/* needs memory here, not on stock */
-	bool listed;	/* in epoll before the buffer is busy */
-	unsigned int busy;	/* fences of a buffer made for one call */
+	bool (*after)(struct operation *op, int ret);	/* clean up; is @ret valid? */
+	int also;	/* another valid errno besides ENOMEM */
+	bool ours;	/* allocates memory here, not on stock */
+	bool listed;	/* added to epoll before the fences */
+	unsigned int busy;	/* fences of a buffer allocated for one call */
 	unsigned int added;	/* fences that the call adds */
-	unsigned int waits;	/* fences to wait for, besides the signaller's own */
+	unsigned int waits;	/* fences to wait for, besides the signaller's */
 
 	const struct exporter *from;
 	size_t size;
@@ -39,7 +41,7 @@ struct operation {
 	int ret;
 };
 
-/* Allocations that may sleep fail too, and those of single pages. */
+/* Also make allocations that may sleep fail, and those of single pages. */
 static const char * const knobs[] = {
 	DEBUGFS "failslab/ignore-gfp-wait",
 	DEBUGFS "fail_page_alloc/ignore-gfp-wait",
@@ -47,7 +49,7 @@ static const char * const knobs[] = {
 	DEBUGFS "fail_page_alloc/min-order",
 };
 
-/* Turn each knob to its value, which becomes what it was before. */
+/* Write @values to the knobs; return the previous ones in @values. */
 static void knobs_swap(char *values[])
 {
 	unsigned int i;
@@ -64,7 +66,10 @@ static void knobs_swap(char *values[])
 	}
 }
 
-/* What a leak would show in; inodes apart, for others have them too. */
+/*
+ * Return a text that shows leaks. @inodes is separate, since other processes
+ * change it, too.
+ */
 static char *look(long *inodes)
 {
 	char *buffers = text_of(BUFINFO_PATH, 65536), *all = NULL;
@@ -82,7 +87,10 @@ static char *look(long *inodes)
 	return all;
 }
 
-/* Call once with allocation @nth failing, or none; false if there are fewer. */
+/*
+ * Call once with allocation @nth failing, or none for 0; return false if the
+ * call makes fewer allocations.
+ */
 static bool call_failing(struct operation *op, int fail_nth, unsigned int nth)
 {
 	char text[16] = "";
@@ -113,7 +121,7 @@ static bool call_failing(struct operation *op, int fail_nth, unsigned int nth)
 	return failed;
 }
 
-/* All that is asked of a call whose allocation @nth fails. */
+/* Check a call with allocation @nth failing; return false if it makes fewer. */
 static bool walk_point(struct operation *op, int fail_nth, unsigned int nth)
 {
 	bool failed = false, same, fewer = false;
@@ -147,7 +155,7 @@ static void walk(struct operation *op, int fail_nth)
 	char *values[ARRAY_SIZE(knobs)] = { "N", "N", "N", "0" };
 
 	knobs_swap(values);
-	/* What is allocated once for ever is not the call's. */
+	/* Let a first call make the allocations that are kept indefinitely. */
 	call_failing(op, fail_nth, 0);
 	while (!op->problem && op->points < ENDLESS &&
 	       walk_point(op, fail_nth, op->points + 1))
@@ -155,7 +163,7 @@ static void walk(struct operation *op, int fail_nth)
 	knobs_swap(values);
 }
 
-/* A sync_file of @count fences; they stay pending until this process ends. */
+/* Create a sync_file of @count fences, pending until this process exits. */
 static int pending_fences(unsigned int count)
 {
 	int all = sys_fence(sys_timeline(), 1), one, merged;
@@ -195,7 +203,7 @@ static void walk_case(struct __test_metadata *_metadata, struct operation *op)
 	EXPECT_LT(0, op->points);
 }
 
-/* A page more than a power of two: memory in more than one piece. */
+/* The size is a page more than a power of two: the memory is not contiguous. */
 #define walk_faults(...) ({						\
 	struct operation operation = {					\
 		.from = self->from, .dev = self->dev, .fd = self->fd,	\
@@ -216,13 +224,15 @@ static int call_export(struct operation *op)
 	return op->from->alloc(op->dev, op->size, true);
 }
 
-/* Passes when there is a buffer or ENOMEM; shmem calls it ENOSPC. */
+/*
+ * Passes when an export succeeds or fails with ENOMEM, from shmem with ENOSPC.
+ */
 TEST_F_TIMEOUT(buffer, export, PATIENCE)
 {
 	walk_faults(.call = call_export, .after = close_result, .also = ENOSPC);
 }
 
-/* A buffer that was never used, with fences that only it holds. */
+/* Allocate an unused buffer that holds the only references to its fences. */
 static bool fresh_buffer(struct operation *op)
 {
 	unsigned int i;
@@ -244,14 +254,17 @@ static int call_export_fence(struct operation *op)
 	return sys_export_fence(op->fd, RW);
 }
 
-/* Passes when the only fence is exported, or nothing and ENOMEM. */
+/* Passes when exporting a single fence succeeds or fails with ENOMEM. */
 TEST_F(buffer, export_fence)
 {
 	walk_faults(.call = call_export_fence, .before = fresh_buffer,
 		    .after = close_both, .busy = 1);
 }
 
-/* Passes when fences that need an array are exported, or nothing and ENOMEM. */
+/*
+ * Passes when exporting fences that need an array succeeds or fails with
+ * ENOMEM.
+ */
 TEST_F_TIMEOUT(buffer, export_fences, PATIENCE)
 {
 	walk_faults(.call = call_export_fence, .before = fresh_buffer,
@@ -263,7 +276,7 @@ static int call_import_fence(struct operation *op)
 	return sys_import_fence(op->fd, RW, op->added_fd);
 }
 
-/* Has the buffer all the fences that it should have, and no other? */
+/* Does the buffer have exactly the expected fences? */
 static bool imported(struct operation *op, int ret)
 {
 	unsigned int want = op->busy + (ret < 0 ? 0 : op->added), count = 0;
@@ -275,14 +288,17 @@ static bool imported(struct operation *op, int ret)
 	return !close(op->fd) && good;
 }
 
-/* Passes when the buffer has its first fence, or not and ENOMEM. */
+/* Passes when importing a fence adds it, or fails with ENOMEM and does not. */
 TEST_F(buffer, import_fence)
 {
 	walk_faults(.call = call_import_fence, .before = fresh_buffer,
 		    .after = imported, .added = 1);
 }
 
-/* Passes when all of a merged file's fences join those before them, or none. */
+/*
+ * Passes when importing a merged sync_file adds all of its fences, or fails
+ * with ENOMEM and adds none.
+ */
 TEST_F(buffer, import_merged_fences)
 {
 	walk_faults(.call = call_import_fence, .before = fresh_buffer,
@@ -294,7 +310,7 @@ static int call_set_name(struct operation *op)
 	return sys_set_name(op->fd, "a name");
 }
 
-/* Passes when there is no memory for a name, and nothing is lost. */
+/* Passes when setting a name succeeds or fails with ENOMEM, without a leak. */
 TEST_F(buffer, set_name)
 {
 	walk_faults(.call = call_set_name, .after = close_result);
@@ -311,7 +327,7 @@ static bool unmap(struct operation *op, int ret)
 	return ret < 0 || !munmap(op->map, getpagesize());
 }
 
-/* Passes when the buffer is mapped, or not and ENOMEM. */
+/* Passes when mapping the buffer succeeds or fails with ENOMEM. */
 TEST_F(buffer, mmap)
 {
 	walk_faults(.call = call_mmap, .after = unmap);
@@ -336,7 +352,9 @@ static int signal_shortly(struct worker *worker)
 	return sys_advance(worker->fd, 1);
 }
 
-/* A buffer that nobody has waited for, with fences that signal shortly. */
+/*
+ * Allocate a buffer without previous waiters, with fences that signal shortly.
+ */
 static bool fresh_wait(struct operation *op)
 {
 	unsigned int i;
@@ -356,7 +374,10 @@ static bool fresh_wait(struct operation *op)
 	       !worker_begin(&op->signaller);
 }
 
-/* Woken by the fence, told that there is no memory to wait, or forgotten. */
+/*
+ * Return 0 if the fence woke the waiter, -ENOMEM if it could not wait for lack
+ * of memory, -ETIME if the wake-up was lost.
+ */
 static int outcome(int ret, __u32 events)
 {
 	if (ret <= 0)
@@ -370,7 +391,7 @@ static int call_poll_in(struct operation *op)
 	double start = now_ms();
 	int ret = or_errno(poll(&pfd, 1, SOON));
 
-	/* It looks once more before it gives up, but nobody woke it. */
+	/* poll() checks again after its timeout, but that is no wake-up. */
 	return outcome(now_ms() - start < SOON ? ret : 0, pfd.revents);
 }
 
@@ -387,7 +408,7 @@ static int call_epoll(struct operation *op)
 	return epoll_add(op) ?: call_epoll_wait(op);
 }
 
-/* Whoever waits for the buffer's next fence is woken by that. */
+/* Clean up; return true if the next fence wakes a poller. */
 static bool wakes(struct operation *op, int ret)
 {
 	bool good = !worker_join(&op->signaller) &&
@@ -403,27 +424,36 @@ static bool wakes(struct operation *op, int ret)
 	return !close(op->fd) && good;
 }
 
-/* Passes when poll() is woken, or has no memory to wait and says POLLERR. */
+/*
+ * Passes when the fence wakes poll(), or poll() reports POLLERR without memory
+ * to wait.
+ */
 TEST_F(buffer, poll)
 {
 	walk_faults(.call = call_poll_in, .before = fresh_wait, .after = wakes,
 		    .ours = true);
 }
 
-/* Passes when the same holds of several fences, each with memory of its own. */
+/*
+ * Passes when the same holds for several fences, for which poll() allocates
+ * memory each.
+ */
 TEST_F_TIMEOUT(buffer, poll_fences, PATIENCE)
 {
 	walk_faults(.call = call_poll_in, .before = fresh_wait, .after = wakes,
 		    .ours = true, .waits = 5);
 }
 
-/* Passes when epoll reports the event or EPOLLERR, or ENOMEM beforehand. */
+/*
+ * Passes when epoll reports the event or EPOLLERR, or EPOLL_CTL_ADD fails with
+ * ENOMEM.
+ */
 TEST_F_TIMEOUT(buffer, epoll, PATIENCE)
 {
 	walk_faults(.call = call_epoll, .before = fresh_wait, .after = wakes);
 }
 
-/* Passes when the same holds of a buffer that was ready when it was added. */
+/* Passes when the same holds for a buffer that was ready when it was added. */
 TEST_F(buffer, epoll_wait)
 {
 	walk_faults(.call = call_epoll_wait, .before = fresh_wait, .after = wakes,
@@ -440,7 +470,10 @@ static bool close_handle(struct operation *op, int ret)
 	return ret < 0 || !vgem_close_handle(op->importer, op->handle);
 }
 
-/* Passes when the importer has the buffer mapped, or no reference and ENOMEM. */
+/*
+ * Passes when the importer has mapped the buffer, or fails with ENOMEM and
+ * holds no reference.
+ */
 TEST_F(buffer, attach_and_map)
 {
 	int importer = vgem_open();
@@ -468,7 +501,10 @@ static int call_read_bufinfo(struct operation *op)
 	return call_read(BUFINFO_PATH, " objects, ");
 }
 
-/* Passes when a listing of more than a page is read to its end, or ENOMEM. */
+/*
+ * Passes when a listing of more than a page is complete, or reading it fails
+ * with ENOMEM.
+ */
 TEST_F(buffer, bufinfo)
 {
 	if (self->timeline < 0)
@@ -485,7 +521,10 @@ static int call_read_fdinfo(struct operation *op)
 	return call_read(path, "\nexp_name:");
 }
 
-/* Passes when fdinfo is whole, or ENOMEM; proc says ENOENT without an inode. */
+/*
+ * Passes when fdinfo is complete, or fails with ENOMEM, or with ENOENT where
+ * proc cannot allocate an inode.
+ */
 TEST_F(buffer, fdinfo)
 {
 	walk_faults(.call = call_read_fdinfo, .after = close_result, .also = ENOENT);

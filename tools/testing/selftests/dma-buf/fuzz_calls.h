@@ -6,9 +6,9 @@
  *	export_sync_file b0 3 s1
  *	import_sync_file b0 2 s1
  *
- * A letter and a number are a place to keep something: b a buffer's fd, s a
- * sync_file, t a timeline of fences, m a mapping, e an epoll, h a handle of an
- * importer.  What was there before is closed.  Other words are numbers.
+ * A letter and a number name a slot: b holds a buffer's fd, s a sync_file, t a
+ * timeline of fences, m a mapping, e an epoll, h a handle of an importer.
+ * Storing to a slot closes its previous object.  Other words are numbers.
  */
 #ifndef DMA_BUF_FUZZ_CALLS_H
 #define DMA_BUF_FUZZ_CALLS_H
@@ -38,7 +38,9 @@ struct program {
 	struct call call[PROGRAM_CALLS];
 };
 
-/* What a program has made so far, and the devices that it makes it with */
+/*
+ * The objects that a program has created so far, and the devices that it uses
+ */
 struct scene {
 	int buffer[BUFFERS], sync_file[SYNC_FILES], timeline[TIMELINES];
 	int epoll[EPOLLS];
@@ -52,7 +54,7 @@ struct scene {
 	int heap, udmabuf, vgem;
 };
 
-/* Put @fd, or an error, where another one may be. */
+/* Store @fd, or an error, in a slot, and close its previous fd. */
 static inline int keep_fd(int *place, int fd)
 {
 	if (*place >= 0)
@@ -70,8 +72,9 @@ static inline int drop_fd(int *place)
 }
 
 /*
- * Have a signal come, so that no call waits for ever; and again, in case that it
- * came too early, but not so soon that there is time for nothing else.
+ * Interrupt a call that blocks with a signal after 1 ms. Repeat the signal, in
+ * case it arrived before the call blocked, but leave time for other work in
+ * between.
  */
 static inline void alarm_clock(bool on)
 {
@@ -80,7 +83,7 @@ static inline void alarm_clock(bool on)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* Making buffers */
+/* Allocating buffers */
 
 static inline size_t pages_of(__u64 number)
 {
@@ -118,7 +121,7 @@ static inline int run_close(struct scene *scene, const __u64 *arg)
 	return drop_fd(&scene->buffer[arg[0]]);
 }
 
-/* The five requests, and others */
+/* The five ioctls, and others */
 
 static inline int run_sync(struct scene *scene, const __u64 *arg)
 {
@@ -151,7 +154,7 @@ static inline int run_import(struct scene *scene, const __u64 *arg)
 				scene->sync_file[arg[2]]);
 }
 
-/* Any request number of ours, with two words behind the pointer. */
+/* Call any ioctl of our type with two words of payload. */
 static inline int run_ioctl(struct scene *scene, const __u64 *arg)
 {
 	static const __u32 known[] = {
@@ -211,7 +214,7 @@ static inline int run_close_sync_file(struct scene *scene, const __u64 *arg)
 
 /* Waiting */
 
-/* How many were ready does not matter. */
+/* Ignore the number of ready descriptors. */
 static inline int or_zero(int ret)
 {
 	return ret < 0 ? -errno : 0;
@@ -283,7 +286,7 @@ static inline int run_touch(struct scene *scene, const __u64 *arg)
 	return 0;
 }
 
-/* Looking */
+/* Querying */
 
 static inline int run_lseek(struct scene *scene, const __u64 *arg)
 {
@@ -353,11 +356,11 @@ static inline int run_attach(struct scene *scene, const __u64 *arg)
 	return 0;
 }
 
-/* The words that follow a name: places by their letter, n for numbers. */
+/* The arguments of each call: a slot by its letter, n for a number */
 static const struct call_kind {
 	const char *name, *args;
 	int (*run)(struct scene *scene, const __u64 *arg);
-	int may[CALL_ERRORS];	/* fail with */
+	int may[CALL_ERRORS];	/* errors that the call may return */
 } call_kinds[] = {
 	{ "heap", "bn", run_heap, { EINVAL, ENOMEM } },
 	{ "udmabuf", "bn", run_udmabuf, { EINVAL, ENOMEM } },
@@ -402,7 +405,7 @@ static inline unsigned int places_of(char letter)
 	}
 }
 
-/* Bring what a mutation made of an argument into its range. */
+/* Limit a mutated argument to its valid range. */
 static inline __u64 fit_arg(char letter, __u64 value)
 {
 	unsigned int places = places_of(letter);
@@ -426,7 +429,7 @@ static inline bool scene_open(struct scene *scene)
 	return scene->heap >= 0 && scene->udmabuf >= 0 && scene->vgem >= 0;
 }
 
-/* End what the program has left. */
+/* Release all objects that the program has left. */
 static inline void scene_clear(struct scene *scene)
 {
 	__u64 i;
@@ -453,7 +456,7 @@ static inline void scene_close(struct scene *scene)
 	close(scene->vgem);
 }
 
-/* Is this an answer that the call may give? */
+/* Is @ret a valid result of the call? */
 static inline bool answer_fits(const struct call_kind *kind, int ret)
 {
 	unsigned int i;
@@ -464,7 +467,7 @@ static inline bool answer_fits(const struct call_kind *kind, int ret)
 	return !ret;
 }
 
-/* Run @program; NULL, or the name of the call that answered wrongly. */
+/* Run @program; return NULL, or the name of the call with an invalid result. */
 static inline const char *program_run(struct scene *scene,
 				      const struct program *program, int *answer)
 {
@@ -485,7 +488,7 @@ static inline const char *program_run(struct scene *scene,
 	return wrong;
 }
 
-/* As text */
+/* Programs as text */
 
 #define CORPUS_HEADER "# Programs of calls: see fuzz_calls.h\n"
 
@@ -533,8 +536,8 @@ static inline bool call_parse(struct call *call, char *line)
 }
 
 /*
- * Read the next program: up to an empty line or the end. False at the end, or
- * with the line in @bad that is none.
+ * Read the next program, up to an empty line or the end of the file. Return
+ * false at the end, or for an invalid line, which is copied to @bad.
  */
 static inline bool program_read(FILE *in, struct program *program, char *bad,
 				size_t size)

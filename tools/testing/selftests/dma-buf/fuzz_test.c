@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Programs that nobody would write: those in corpus.txt, each of which reaches
- * something that the others do not, and random ones made from them.
+ * System call fuzzer: runs the programs in corpus.txt, each of which reaches
+ * code that the others do not, and random programs derived from them.
  *
- * Where the kernel tells which of its code ran (CONFIG_KCOV), programs that reach
- * more are kept and changed further.  Variables:
+ * With CONFIG_KCOV, programs that reach new code are kept and mutated further.
+ * Environment variables:
  *
- *   FUZZ_CALLS=N  about how many calls to make
- *   FUZZ_JOBS=N   by how many processes at a time: many calls wait for something
- *   FUZZ_SEED=N   which ones; what the kernel's timing decides is not repeated
- *   FUZZ_KEEP=F   write what the first process kept, without what is of no use, to
- *                 the file F
+ *   FUZZ_CALLS=N  approximate number of calls
+ *   FUZZ_JOBS=N   number of concurrent processes: many calls block
+ *   FUZZ_SEED=N   seed of the random numbers; the kernel's timing still varies
+ *   FUZZ_KEEP=F   write the programs that the first process kept, without
+ *                 redundant ones, to the file F
  */
 #include <limits.h>
 #include <sys/resource.h>
@@ -27,21 +27,24 @@
 
 #define DEFAULT_CALLS 20000
 #define JOBS_MAX 16
-#define PLACES_MAX 4096		/* basic blocks that are told apart */
+#define PLACES_MAX 4096		/* basic blocks that are counted */
 #define KEPT_MAX 1024		/* programs */
-#define STUCK 30		/* s that a program may take at most */
+#define STUCK 30		/* maximum run time of a program in seconds */
 
 struct kept {
 	struct program program;
 	unsigned char reaches[PLACES_MAX / 8];
 };
 
-/* A process, and what it shares with its parent, who tells its last program. */
+/*
+ * A fuzzing process and the memory that it shares with its parent, which prints
+ * the last program after a failure
+ */
 struct fuzzer {
 	pid_t child;
 	int status;
-	double since;		/* when it was last seen to go on */
-	unsigned long seen;	/* with that many programs */
+	double since;		/* time in ms of the last progress */
+	unsigned long seen;	/* number of programs at that time */
 
 	struct program now;
 	unsigned long calls, programs;
@@ -53,7 +56,7 @@ struct fuzzer {
 	bool complained, guided;
 };
 
-static unsigned long *trace;	/* the kernel's, or NULL */
+static unsigned long *trace;	/* the kernel's coverage buffer, or NULL */
 static struct scene scene;
 static __u64 dice;
 static int taint_fd = -1;
@@ -79,7 +82,9 @@ static void trace_open(void)
 		trace = map;
 }
 
-/* The number of @pc, a new one if it was never seen; PLACES_MAX if there is none. */
+/*
+ * Return the number of @pc, a new one if it is new, PLACES_MAX if none is left.
+ */
 static unsigned int place_of(struct fuzzer *fuzzer, unsigned long pc)
 {
 	static unsigned short table[4 * PLACES_MAX];
@@ -95,7 +100,10 @@ static unsigned int place_of(struct fuzzer *fuzzer, unsigned long pc)
 	return fuzzer->places - 1;
 }
 
-/* Note what the last program reached; true if that includes something new. */
+/*
+ * Record the basic blocks that the last program reached; return true if any is
+ * new.
+ */
 static bool look_at_trace(struct fuzzer *fuzzer, unsigned char *reaches)
 {
 	unsigned int before = fuzzer->places, place;
@@ -113,7 +121,7 @@ static bool look_at_trace(struct fuzzer *fuzzer, unsigned char *reaches)
 	return fuzzer->places > before;
 }
 
-/* Has the kernel complained of something since this was asked first? */
+/* Has the kernel been tainted since the first call? */
 static bool has_complained(void)
 {
 	/* sw_sync taints the kernel with its first fence, as if for a soft lockup. */
@@ -132,7 +140,10 @@ static bool has_complained(void)
 	return first != taint;
 }
 
-/* Run a program; false when something is wrong, which ends it all. */
+/*
+ * Run a program; return false, which ends the run, if a call returned an
+ * invalid result or the kernel complained.
+ */
 static bool try_program(struct fuzzer *fuzzer, const struct program *program,
 			unsigned char *reaches, bool *new)
 {
@@ -147,7 +158,7 @@ static bool try_program(struct fuzzer *fuzzer, const struct program *program,
 	return !fuzzer->wrong && !fuzzer->complained;
 }
 
-/* Making programs */
+/* Generating programs */
 
 static __u64 random_number(void)
 {
@@ -167,7 +178,7 @@ static __u64 random_number(void)
 	}
 }
 
-/* Mostly the first places, so that calls are about the same things. */
+/* Prefer the first slots, so that calls use the same objects. */
 static __u64 random_arg(char letter)
 {
 	if (letter == 'n')
@@ -193,7 +204,7 @@ static struct program random_program(void)
 
 	for (i = 0; i < program.calls; i++)
 		program.call[i] = random_call();
-	/* Without a buffer there is little to reach. */
+	/* Few calls succeed without a buffer. */
 	program.call[0].kind = roll(3);
 	program.call[0].arg[0] = 0;
 	return program;
@@ -267,7 +278,9 @@ static struct program next_program(struct fuzzer *fuzzer)
 	return program;
 }
 
-/* Does @program reach all that @kept does and @before did not? */
+/*
+ * Does @program reach all basic blocks of @wanted that are new since @before?
+ */
 static bool reaches_still(struct fuzzer *fuzzer, const struct program *program,
 			  const unsigned char *wanted, unsigned int before)
 {
@@ -283,7 +296,10 @@ static bool reaches_still(struct fuzzer *fuzzer, const struct program *program,
 	return true;
 }
 
-/* Keep a program that reached something new, without the calls it can spare. */
+/*
+ * Keep a program that reached new basic blocks, without the calls that are not
+ * needed for that.
+ */
 static void keep_program(struct fuzzer *fuzzer, const struct program *program,
 			 const unsigned char *reaches, unsigned int before)
 {
@@ -329,7 +345,7 @@ static bool read_corpus(struct fuzzer *fuzzer, char *bad, size_t size)
 	return good && !*bad;
 }
 
-/* How many of the places in @left does a program reach? */
+/* Return how many of the basic blocks in @left a program reaches. */
 static unsigned int count_reached(const struct kept *kept, const unsigned char *left)
 {
 	unsigned int i, count = 0;
@@ -339,7 +355,10 @@ static unsigned int count_reached(const struct kept *kept, const unsigned char *
 	return count;
 }
 
-/* Write down as few programs as reach all that was reached. */
+/*
+ * Write a small set of programs that reaches all basic blocks that were
+ * reached.
+ */
 static bool write_corpus(struct fuzzer *fuzzer, const char *path)
 {
 	FILE *out = fopen(path, "we");
@@ -368,7 +387,7 @@ static bool write_corpus(struct fuzzer *fuzzer, const char *path)
 	return !fclose(out);
 }
 
-/* What a child does: the corpus first, then more until @calls were made. */
+/* Run the corpus, then further programs until @calls were made, in a child. */
 static int fuzz(struct fuzzer *fuzzer, unsigned long calls, const char *keep)
 {
 	unsigned char reaches[PLACES_MAX / 8];
@@ -397,9 +416,9 @@ static int fuzz(struct fuzzer *fuzzer, unsigned long calls, const char *keep)
 	return keep && !write_corpus(fuzzer, keep) ? KSFT_FAIL : KSFT_PASS;
 }
 
-#define TELL 20000		/* ms between two lines that say how far it is */
+#define TELL 20000		/* ms between two progress messages */
 
-/* Is it still at work? It is not for long when a program of its takes too long. */
+/* Is the child still running? Kill it if a program exceeds its time limit. */
 static bool goes_on(struct fuzzer *fuzzer)
 {
 	if (waitpid(fuzzer->child, &fuzzer->status, WNOHANG) == fuzzer->child) {
@@ -424,7 +443,7 @@ static int compare_places(const void *one, const void *other)
 	return (*a > *b) - (*a < *b);
 }
 
-/* How many places did the children reach together? */
+/* Return how many basic blocks all children have reached together. */
 static unsigned int count_places(struct fuzzer *fuzzers, unsigned int jobs)
 {
 	static unsigned long all[JOBS_MAX * PLACES_MAX];
@@ -468,7 +487,7 @@ static void watch(struct fuzzer *fuzzers, unsigned int jobs)
 	} while (running);
 }
 
-/* For the report and for the console: whoever reads either can run it again. */
+/* Print the last program to the report and to the console, to reproduce it. */
 static void tell_program(struct fuzzer *fuzzer)
 {
 	FILE *log = fopen("/dev/kmsg", "we");
@@ -510,7 +529,7 @@ FIXTURE_TEARDOWN(fuzz)
 		EXPECT_TRUE(objects_settle(self->objects));
 }
 
-/* Passes when the corpus is what its own programs look like. */
+/* Passes when parsing and printing the corpus reproduces the file. */
 TEST_F(fuzz, corpus)
 {
 	char *text = text_of(CORPUS, 65536), *again = NULL, bad[256] = "";
@@ -534,7 +553,10 @@ TEST_F(fuzz, corpus)
 	free(text);
 }
 
-/* Passes when nothing comes of it but what the calls may answer. */
+/*
+ * Passes when each call returns a valid result and the kernel does not
+ * complain.
+ */
 TEST_F_TIMEOUT(fuzz, calls, PATIENCE)
 {
 	unsigned long calls = how_much("FUZZ_CALLS", DEFAULT_CALLS);

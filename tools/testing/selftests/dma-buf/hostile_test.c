@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Programs that mean no good: random requests, descriptors that vanish in the
- * middle of a call, tables that are full.  The kernel answers and goes on.
+ * Robustness against hostile programs: random ioctls, descriptors that are
+ * closed during a call, full descriptor tables. Each call succeeds or fails
+ * with the right error, and the buffer stays usable.
  */
 #include <limits.h>
 
@@ -9,7 +10,7 @@
 
 #define RW DMA_BUF_SYNC_RW
 
-/* Always the same sequence: a failure can be run again. */
+/* The sequence is always the same, so that failures can be reproduced. */
 static __u32 next_random(__u32 *state)
 {
 	*state ^= *state << 13;
@@ -31,7 +32,10 @@ static bool known_request(__u32 request)
 	return false;
 }
 
-/* Passes when every number but five is -ENOTTY, whatever it points to. */
+/*
+ * Passes when all ioctl numbers but five fail with ENOTTY, whichever their
+ * argument.
+ */
 TEST_F(buffer, random_request_numbers)
 {
 	__u32 state = 0x2545f491, request, payload[64];
@@ -40,7 +44,7 @@ TEST_F(buffer, random_request_numbers)
 	for (i = 0; i < 20000; i++) {
 		for (j = 0; j < ARRAY_SIZE(payload); j++)
 			payload[j] = next_random(&state);
-		/* Types in use elsewhere are not the buffer's to answer. */
+		/* Avoid ioctl types that the VFS handles for all files. */
 		request = next_random(&state) & ~0xff00U;
 		request |= (i % 2 ? 'b' : 'c') << 8;
 		if (known_request(request))
@@ -56,7 +60,10 @@ TEST_F(buffer, random_request_numbers)
 	}
 }
 
-/* Passes when random arguments of the known requests succeed or are refused. */
+/*
+ * Passes when the known ioctls with random arguments succeed or fail with
+ * EINVAL.
+ */
 TEST_F(buffer, random_payloads)
 {
 	static const __u32 requests[] = {
@@ -72,7 +79,9 @@ TEST_F(buffer, random_payloads)
 	for (i = 0; i < 20000; i++) {
 		for (j = 0; j < ARRAY_SIZE(payload); j++)
 			payload[j] = next_random(&state);
-		/* Half of the flags are small, so that some of them are right. */
+		/*
+		 * Half of the flags are small, so that some of them are valid.
+		 */
 		if (i % 2)
 			payload[0] &= 7;
 		if (i % 4 > 1)
@@ -88,7 +97,7 @@ TEST_F(buffer, random_payloads)
 	EXPECT_EQ(self->size, lseek(self->fd, 0, SEEK_END));
 }
 
-/* Passes when arguments in places without memory are -EFAULT. */
+/* Passes when an ioctl argument in unmapped memory fails with EFAULT. */
 TEST_F(buffer, wild_pointers)
 {
 	static const long wild[] = { 0, 1, 8, 4095, -1, -8, -4096, LONG_MIN };
@@ -105,7 +114,7 @@ TEST_F(buffer, wild_pointers)
 	}
 }
 
-/* One descriptor number that another thread closes and makes again. */
+/* Another thread closes and reopens a descriptor while this is set. */
 static atomic_bool vanishing;
 
 static int close_and_make(struct worker *worker)
@@ -120,7 +129,7 @@ static int close_and_make(struct worker *worker)
 	return 0;
 }
 
-/* Give back a fence that was exported from the buffer. */
+/* Import a fence that was exported from the buffer. */
 static int import_and_close(int fd, int sync_fd)
 {
 	int ret = sys_import_fence(fd, RW, sync_fd);
@@ -129,7 +138,9 @@ static int import_and_close(int fd, int sync_fd)
 	return ret;
 }
 
-/* Every call on a buffer's fd that comes back by itself; 0 or -errno. */
+/*
+ * Make one of the calls on a buffer's fd that do not block; return 0 or -errno.
+ */
 static int any_call(int fd, unsigned int which, size_t size)
 {
 	char path[48];
@@ -161,14 +172,16 @@ static int any_call(int fd, unsigned int which, size_t size)
 	}
 }
 
-/* Passes when each call either works or finds no descriptor. */
+/*
+ * Passes when each call succeeds, or fails with EBADF while its fd is closed.
+ */
 TEST_F_TIMEOUT(buffer, closed_during_each_call, PATIENCE)
 {
 	struct worker worker = { .call = close_and_make };
 	unsigned int i, worked = 0;
 	int ret;
 
-	/* A number that nothing else in this process is given meanwhile. */
+	/* A number that no other file in this process gets meanwhile. */
 	worker.arg = must(or_errno(fcntl(self->fd, F_DUPFD, 200)));
 	worker.fd = self->fd;
 	vanishing = true;
@@ -185,7 +198,7 @@ TEST_F_TIMEOUT(buffer, closed_during_each_call, PATIENCE)
 	close(worker.arg);
 }
 
-/* Arguments of one call each, at the same place in two mappings */
+/* Arguments of one call each, at the same offset in two mappings */
 struct arguments {
 	struct dma_buf_sync sync;
 	struct dma_buf_export_sync_file export;
@@ -195,7 +208,7 @@ struct arguments {
 
 static atomic_bool flickering;
 
-/* Change who may read and write a page, again and again. */
+/* Change the protection of a page repeatedly. */
 static int flicker(struct worker *worker)
 {
 	static const int allowed[] = { PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE };
@@ -222,7 +235,10 @@ static int call_with(int fd, unsigned int which, struct arguments *args)
 	}
 }
 
-/* Passes when a call with an argument that comes and goes is done or EFAULT. */
+/*
+ * Passes when a call succeeds or fails with EFAULT while the protection of its
+ * argument's page changes.
+ */
 TEST_F_TIMEOUT(buffer, argument_flickers, PATIENCE)
 {
 	struct worker worker = { .call = flicker };
@@ -262,7 +278,7 @@ TEST_F_TIMEOUT(buffer, argument_flickers, PATIENCE)
 	close(memory);
 }
 
-/* Passes when the last reference may go in the middle of each call. */
+/* Passes when the last reference can be dropped during each call. */
 TEST_F_TIMEOUT(buffer, last_close_during_each_call, PATIENCE)
 {
 	struct worker worker = { .call = close_and_make, .arg = 200 };
@@ -297,7 +313,10 @@ static int set_fd_limit(rlim_t limit)
 	return or_errno(setrlimit(RLIMIT_NOFILE, &all));
 }
 
-/* Passes when an export without a free descriptor leaves no buffer behind. */
+/*
+ * Passes when an export without a free descriptor fails with EMFILE and leaks
+ * no buffer.
+ */
 TEST_F(buffer, export_into_full_table)
 {
 	int lowest, spare, fd, failed = 0;
@@ -323,7 +342,10 @@ TEST_F(buffer, export_into_full_table)
 	EXPECT_GT(5, failed);
 }
 
-/* Passes when full tables of buffers and fences empty again completely. */
+/*
+ * Passes when all buffers and sync files in a full descriptor table can be
+ * freed.
+ */
 TEST_F(buffer, fill_the_table)
 {
 	int fd[128], count, i;
@@ -352,7 +374,7 @@ TEST_F(buffer, fill_the_table)
 #define GROUPS "/sys/fs/cgroup"
 #define GROUP GROUPS "/dma-buf-test"
 
-/* In a group with little memory, make buffers until it is used up. */
+/* Allocate buffers in a memory cgroup until its limit is reached. */
 static void hoard(const struct exporter *from, int dev)
 {
 	int fd;
@@ -366,8 +388,8 @@ static void hoard(const struct exporter *from, int dev)
 }
 
 /*
- * Passes when a process that uses up its group's memory for buffers is told or
- * killed, and its buffers are given back.
+ * Passes when a process that exhausts the memory of its cgroup with buffers
+ * gets ENOMEM or is killed, and its buffers are freed.
  */
 TEST_F(buffer, memory_group)
 {
@@ -390,7 +412,7 @@ TEST_F(buffer, memory_group)
 		EXPECT_TRUE(objects_settle(self->objects + 1));
 }
 
-/* Passes when the death of a process gives back all it had in use. */
+/* Passes when killing a process frees the buffers that only it used. */
 TEST_F(buffer, killed_in_use)
 {
 	int status;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Much of everything: live buffers, fences on one buffer, pollers of one buffer.
- * Nothing may take longer than its share, and all of it goes back in the end.
+ * Large numbers of live buffers, of fences on one buffer, of pollers of one
+ * buffer.  The time that each step takes is reported, and all must be freed in
+ * the end.  Environment variables:
  *
- *   LOAD_BUFFERS=N  how many buffers at most; as many as there is memory for
- *   LOAD_FENCES=N   how many fences
- *   LOAD_POLLERS=N  how many pollers
+ *   LOAD_BUFFERS=N  maximum number of buffers, fewer if memory is short
+ *   LOAD_FENCES=N   number of fences
+ *   LOAD_POLLERS=N  number of pollers
  */
 #include <limits.h>
 
@@ -14,10 +15,10 @@
 #define READ DMA_BUF_SYNC_READ
 #define WRITE DMA_BUF_SYNC_WRITE
 
-#define SPARE (96L << 10)	/* KiB of memory to leave to everybody else */
+#define SPARE (96L << 10)	/* KiB of memory to leave available */
 #define NOISE (4L << 10)	/* KiB by which the caches vary anyway */
 
-/* Buffers that all have the same page: only the core's own memory counts. */
+/* Let all buffers share one page, so that only the core's memory counts. */
 static int share_page(int dev, int memfd)
 {
 	struct udmabuf_create arg = {
@@ -72,7 +73,10 @@ FIXTURE_TEARDOWN(load)
 	EXPECT_TRUE(objects_settle(self->objects));
 }
 
-/* Passes when very many buffers live, are all listed, and leave nothing. */
+/*
+ * Passes when very many buffers can be alive, are all listed, and leak no
+ * memory.
+ */
 TEST_F_TIMEOUT(load, buffers, PATIENCE)
 {
 	long limit = how_much("LOAD_BUFFERS", 3000), slab, peak, count, i;
@@ -98,7 +102,7 @@ TEST_F_TIMEOUT(load, buffers, PATIENCE)
 	TH_LOG("%ld buffers of %ld: made in %.0f ms, listed in %.0f, closed in %.0f",
 	       count, limit, made - start, listed - made, closed - listed);
 	EXPECT_TRUE(objects_settle(self->objects + 1));
-	/* Checkers keep for a while what was freed. */
+	/* kmemleak delays the freeing of memory. */
 	if (access("/sys/kernel/debug/kmemleak", F_OK))
 		EXPECT_TRUE(slab_settles(slab + NOISE + (peak - slab) / 20))
 			TH_LOG("%ld KiB of slabs before, %ld with all, %ld now",
@@ -127,7 +131,7 @@ static int call_poll_long(struct worker *worker)
 	return ret <= 0 ? ret : pfd.revents;
 }
 
-/* How many of @worker have been woken? */
+/* Return how many workers have been woken. */
 static long count_done(struct worker *worker, long count)
 {
 	long done = 0, i;
@@ -137,7 +141,9 @@ static long count_done(struct worker *worker, long count)
 	return done;
 }
 
-/* The number of the first worker that does not sleep; @count if all do. */
+/*
+ * Return the index of the first worker that does not sleep, @count if all do.
+ */
 static long first_awake(struct worker *worker, long count)
 {
 	long i;
@@ -160,7 +166,10 @@ static bool done_soon(struct worker *worker, long count)
 	return false;
 }
 
-/* Passes when the last of very many fences wakes everybody, and no other does. */
+/*
+ * Passes when the last of very many fences wakes all pollers, and no other
+ * fence wakes any.
+ */
 TEST_F_TIMEOUT(load, fences_and_pollers, PATIENCE)
 {
 	long fences = how_much("LOAD_FENCES", 200), i;

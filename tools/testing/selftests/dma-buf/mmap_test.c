@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Mapping a buffer: what is shared, and every range that is refused. */
+/* Mapping a buffer: the pages that mappings share, and invalid ranges. */
 #include "dma_buf_fixture.h"
 
 #define RW (PROT_READ | PROT_WRITE)
 
-/* Passes when two mappings of a buffer show the same pages. */
+/* Passes when two mappings of a buffer share its pages. */
 TEST_F(buffer, two_mappings_share)
 {
 	unsigned char *one = map_buffer(self->fd, self->size);
@@ -21,7 +21,7 @@ TEST_F(buffer, two_mappings_share)
 	munmap(two, self->size);
 }
 
-/* Passes when a mapping neither is executable nor can be made so. */
+/* Passes when mmap() and mprotect() refuse PROT_EXEC. */
 TEST_F(buffer, not_executable)
 {
 	void *map;
@@ -35,7 +35,7 @@ TEST_F(buffer, not_executable)
 	munmap(map, self->size);
 }
 
-/* Passes when a new buffer does not show somebody else's bytes. */
+/* Passes when the pages of a new buffer are zeroed. */
 TEST_F(buffer, new_pages_are_zero)
 {
 	unsigned char *map = map_buffer(self->fd, self->size);
@@ -66,7 +66,7 @@ TEST_F(buffer, child_shares_the_mapping)
 	munmap(map, self->size);
 }
 
-/* Passes when each page, mapped alone at its offset, is the right one. */
+/* Passes when a mapping of one page shows the page at its offset. */
 TEST_F(buffer, every_offset)
 {
 	unsigned char *all, *one;
@@ -86,7 +86,7 @@ TEST_F(buffer, every_offset)
 	munmap(all, self->size);
 }
 
-/* Passes when a mapping may end with the last page, and not one page later. */
+/* Passes when a mapping can end at the end of the buffer, and not after it. */
 TEST_F(buffer, end_of_the_buffer)
 {
 	size_t size = self->size, page = self->page;
@@ -101,7 +101,10 @@ TEST_F(buffer, end_of_the_buffer)
 	err_mmap(EINVAL, 1, RW, MAP_SHARED, self->fd, size);
 }
 
-/* Passes when lengths and offsets are counted in whole pages. */
+/*
+ * Passes when lengths are rounded up to whole pages, and offsets must be whole
+ * pages.
+ */
 TEST_F(buffer, part_of_a_page)
 {
 	unsigned char *map = mmap(NULL, 1, RW, MAP_SHARED, self->fd, 0);
@@ -115,7 +118,7 @@ TEST_F(buffer, part_of_a_page)
 	err_mmap(EINVAL, self->size + 1, RW, MAP_SHARED, self->fd, 0);
 }
 
-/* Passes when no large offset comes round to the buffer's beginning. */
+/* Passes when a large offset fails instead of wrapping around. */
 TEST_F(buffer, huge_offsets)
 {
 	unsigned int shift;
@@ -136,7 +139,7 @@ TEST_F(buffer, huge_offsets)
 	}
 }
 
-/* Passes when a length that no address space holds is refused. */
+/* Passes when a length beyond the address space or the buffer fails. */
 TEST_F(buffer, huge_lengths)
 {
 	err_mmap(ENOMEM, (size_t)-1, RW, MAP_SHARED, self->fd, 0);
@@ -144,7 +147,7 @@ TEST_F(buffer, huge_lengths)
 	err_mmap(EINVAL, 1UL << 30, RW, MAP_SHARED, self->fd, 0);
 }
 
-/* How often does this process map the buffer? */
+/* Return how many mappings of this process have this name. */
 static int mappings_named(const char *name)
 {
 	char *maps = text_of("/proc/self/maps", 65536);
@@ -159,7 +162,7 @@ static int mappings_named(const char *name)
 	return count;
 }
 
-/* Passes when a refused mapping leaves neither a mapping nor a reference. */
+/* Passes when a failed mmap() leaves neither a mapping nor a reference. */
 TEST_F(buffer, failure_leaves_nothing)
 {
 	int i;
@@ -175,7 +178,10 @@ TEST_F(buffer, failure_leaves_nothing)
 		EXPECT_FALSE(listed(self->ino));
 }
 
-/* Passes when a failed MAP_FIXED does not keep the old mapping half alive. */
+/*
+ * Passes when a failed MAP_FIXED over a mapping leaves the rest of that usable
+ * and leaks no reference to the buffer.
+ */
 TEST_F(buffer, failure_over_a_mapping)
 {
 	unsigned char *map = map_buffer(self->fd, self->size);
@@ -198,7 +204,9 @@ static void exit_on_fault(int signal)
 	_exit(signal == SIGSEGV ? 11 : 1);
 }
 
-/* Passes when a read-only mapping faults on a write, until mprotect() allows. */
+/*
+ * Passes when a write to a read-only mapping faults until mprotect() allows it.
+ */
 TEST_F(buffer, mprotect)
 {
 	unsigned char *map;
@@ -225,8 +233,8 @@ TEST_F(buffer, mprotect)
 }
 
 /*
- * Passes when what is written to a private mapping stays there. Only the heap
- * has such mappings, of single pages; others refuse them.
+ * Passes when a write to a private mapping does not reach the buffer. Only the
+ * heap supports private mappings, of single pages; other exporters refuse them.
  */
 TEST_F(buffer, private_mapping)
 {
@@ -249,7 +257,7 @@ TEST_F(buffer, private_mapping)
 	munmap(map, self->size);
 }
 
-/* Passes when a mapping that moves takes its pages with it. */
+/* Passes when a mapping shows the same pages after it was moved. */
 TEST_F(buffer, mremap_moves)
 {
 	unsigned char *map = map_buffer(self->fd, self->size);
@@ -274,7 +282,7 @@ TEST_F(buffer, mremap_moves)
 		EXPECT_FALSE(listed(self->ino));
 }
 
-/* Passes when a mapping that shrinks still holds the buffer, and then ends. */
+/* Passes when a shrunk mapping keeps the buffer alive until it is unmapped. */
 TEST_F(buffer, mremap_shrinks)
 {
 	unsigned char *map = map_buffer(self->fd, self->size);
@@ -292,7 +300,7 @@ TEST_F(buffer, mremap_shrinks)
 		EXPECT_FALSE(listed(self->ino));
 }
 
-/* Passes when a mapping cannot grow past what was checked. */
+/* Passes when a mapping cannot grow past the checked size. */
 TEST_F(buffer, mremap_does_not_grow)
 {
 	size_t half = self->size / 2;

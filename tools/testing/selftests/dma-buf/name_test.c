@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* DMA_BUF_SET_NAME: what a name may be and every place that shows it. */
+/* DMA_BUF_SET_NAME: valid names, and all files that show them. */
 #include "dma_buf_fixture.h"
 
-/* The name by /proc/self/fd/N, behind "/dmabuf:". */
+/* Return the name in the link /proc/self/fd/N, after "/dmabuf:". */
 static const char *name_by_link(int fd)
 {
 	static char target[80];
@@ -17,7 +17,7 @@ static const char *name_by_link(int fd)
 	return target + 8;
 }
 
-/* The name by fdinfo, "(no name)" when there is no such line. */
+/* Return the name in fdinfo, "(no name)" if there is no such line. */
 static const char *name_by_fdinfo(int fd)
 {
 	static char name[80];
@@ -35,7 +35,10 @@ static const char *name_by_fdinfo(int fd)
 	return name;
 }
 
-/* Passes when 31 characters fit and 32 do not, with either request number. */
+/*
+ * Passes when 31 characters are accepted and 32 are not, with either ioctl
+ * number.
+ */
 TEST_F(buffer, length)
 {
 	static const unsigned long request[] = { DMA_BUF_SET_NAME_A, DMA_BUF_SET_NAME_B };
@@ -52,7 +55,7 @@ TEST_F(buffer, length)
 	EXPECT_EQ(DMA_BUF_NAME_LEN, sizeof(LONGEST));
 }
 
-/* Passes when an empty name is a name, other than none at all. */
+/* Passes when an empty name differs from no name in fdinfo. */
 TEST_F(buffer, empty)
 {
 	EXPECT_STREQ("", name_by_link(self->fd));
@@ -65,7 +68,9 @@ TEST_F(buffer, empty)
 	EXPECT_STREQ("", name_by_fdinfo(self->fd));
 }
 
-/* Passes when a name is read up to its end, and no byte further. */
+/*
+ * Passes when a name is read up to its terminating zero, and no byte further.
+ */
 TEST_F(buffer, end_of_memory)
 {
 	char *two = mmap(NULL, 2 * self->page, PROT_READ | PROT_WRITE,
@@ -112,7 +117,7 @@ TEST_F(buffer, shown_everywhere)
 	EXPECT_STREQ("camera frame", row->name);
 }
 
-/* Passes when bufinfo tells no name from an empty one. */
+/* Passes when bufinfo shows no name and an empty name differently. */
 TEST_F(buffer, bufinfo_without_a_name)
 {
 	static struct bufinfo info;
@@ -131,7 +136,7 @@ TEST_F(buffer, bufinfo_without_a_name)
 	EXPECT_STREQ("", row->name);
 }
 
-/* Text of fdinfo. */
+/* Return the text of fdinfo. */
 static char *fdinfo_of(int fd)
 {
 	char path[48];
@@ -151,9 +156,9 @@ static int lines_with(const char *text, const char *start)
 }
 
 /*
- * Passes when a name is one line, the last one, of fdinfo and part of one row of
- * bufinfo, whichever characters it has: control characters in octal, all others
- * as they are.
+ * Passes when a name is printed on one line, the last one, of fdinfo and in one
+ * row of bufinfo, whichever characters it has: control characters in octal, all
+ * others unchanged.
  */
 TEST_F(buffer, control_characters)
 {
@@ -207,8 +212,9 @@ TEST_F(buffer, control_characters)
 }
 
 /*
- * Passes when each of the 255 bytes that a name may have comes out of fdinfo and
- * bufinfo as three octal digits if it is a control character, or else as it is.
+ * Passes when fdinfo and bufinfo print each of the 255 bytes that a name may
+ * have as three octal digits if it is a control character, and unchanged
+ * otherwise.
  */
 TEST_F(buffer, each_byte)
 {
@@ -237,7 +243,7 @@ TEST_F(buffer, each_byte)
 	}
 }
 
-/* Passes when a name with line feeds is one line of maps. */
+/* Passes when a name with line feeds is printed on one line of maps. */
 TEST_F(buffer, line_feed_in_maps)
 {
 	void *map = map_buffer(self->fd, self->size);
@@ -252,7 +258,7 @@ TEST_F(buffer, line_feed_in_maps)
 	munmap(map, self->size);
 }
 
-/* Passes when each holder of the buffer sees a name that any of them gave. */
+/* Passes when a name that one process or fd sets is visible to all others. */
 TEST_F(buffer, belongs_to_the_buffer)
 {
 	int copy = must(or_errno(dup(self->fd))), status;
@@ -289,7 +295,7 @@ static bool whole_name(const char *name)
 	return !strcmp(name, LONGEST) || !strcmp(name, SHORTER);
 }
 
-/* The name in /proc/self/maps, of whichever buffer comes first. */
+/* Return the name of the first buffer in /proc/self/maps. */
 static const char *name_by_maps(void)
 {
 	static char name[80];

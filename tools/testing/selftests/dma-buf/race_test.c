@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls that meet: two to four threads, each with one kind of call, do it again
- * and again on the same buffer, for RACE_MS milliseconds a case.  What they have
- * in common shows how often they met: rounds that ran beside another thread's,
- * and outcomes that only a meeting can have.
+ * Concurrent calls: two to four threads repeat one kind of call each on the
+ * same buffer, for RACE_MS milliseconds per test. The results show how often
+ * the calls overlapped: rounds that ran concurrently with another thread's, and
+ * outcomes that only concurrent calls can have.
  */
 #include <sched.h>
 #include <sys/syscall.h>
@@ -19,8 +19,8 @@
 
 #define DEFAULT_MS 100
 #define SOON 50		/* ms */
-#define NEVER 10000	/* ms: whoever waits so long was forgotten */
-#define SLOT 200	/* a descriptor number that nobody else is given */
+#define NEVER 10000	/* ms: a wait this long has lost its wake-up */
+#define SLOT 200	/* a descriptor number that is otherwise unused */
 #define RACERS 4
 #define KEPT 16
 
@@ -32,13 +32,13 @@ struct race {
 	int dev, fd, timeline, other;
 	unsigned long ino;
 	long objects;
-	atomic_uint advanced;	/* where the timeline is */
+	atomic_uint advanced;	/* value of the timeline */
 	atomic_bool over;
 	struct racer *racers;
 };
 
 struct racer {
-	const char *what, *hit;	/* the call; an outcome that is counted */
+	const char *what, *hit;	/* name of the call; an outcome to count */
 	int (*round)(struct race *race, struct racer *racer);
 
 	struct race *race;
@@ -46,7 +46,7 @@ struct racer {
 	atomic_uint steps;	/* odd while in a round */
 	atomic_bool waiting, done;
 	atomic_ulong rounds, beside, hits;
-	int kept[KEPT];		/* sync_files of fences that were made last */
+	int kept[KEPT];		/* sync_files of the latest fences */
 	unsigned int made;
 	__u32 dice;
 	int ret;
@@ -60,7 +60,7 @@ static __u32 roll(struct racer *racer)
 	return racer->dice;
 }
 
-/* Rounds of the same length would keep in step: vary where they meet. */
+/* Rounds of the same length would run in phase: vary their overlap. */
 static void drift(struct racer *racer)
 {
 	unsigned int left;
@@ -71,8 +71,8 @@ static void drift(struct racer *racer)
 }
 
 /*
- * Keep a fence until it has signalled: the generator of fences does not survive
- * one whose last reference goes while it signals.
+ * Keep a fence until it has signalled: sw_sync crashes when the last reference
+ * to a fence is dropped while it signals.
  */
 static int keep_fence(struct racer *racer, int sync_fd)
 {
@@ -87,7 +87,7 @@ static int keep_fence(struct racer *racer, int sync_fd)
 	return ret < 0 ? ret : ret ? 0 : -ETIME;
 }
 
-/* Run a round; true if another racer was in one of its own meanwhile. */
+/* Run a round; return true if it overlapped with another racer's. */
 static bool run_round(struct race *race, struct racer *racer)
 {
 	unsigned int before[RACERS], i;
@@ -120,7 +120,7 @@ static void *run_racer(void *data)
 		racer->rounds++;
 		drift(racer);
 	}
-	/* The others are not to run on for nothing. */
+	/* Stop the other racers as well. */
 	race->over = true;
 	for (i = 0; i < KEPT; i++)
 		keep_fence(racer, 0);
@@ -138,7 +138,9 @@ static bool all_met(struct racer *racers)
 	return met;
 }
 
-/* Let the time pass, longer if it takes longer, unless a racer gives up. */
+/*
+ * Run until the time is over and all racers have overlapped, unless one fails.
+ */
 static void run_racers(struct race *race, unsigned int count)
 {
 	double end = now_ms() + how_much("RACE_MS", DEFAULT_MS), last = end + 3 * NEVER;
@@ -154,7 +156,9 @@ static void run_racers(struct race *race, unsigned int count)
 		sleep_ms(10);
 	race->over = true;
 	for (i = 0; i < count; i++) {
-		/* Who signals may have left before those who wait. */
+		/*
+		 * The signalling racer may have ended before those that wait.
+		 */
 		while (!race->racers[i].done && !sys_advance(race->timeline, 1))
 			sleep_ms(1);
 		pthread_join(race->racers[i].thread, NULL);
@@ -213,7 +217,7 @@ static int come_and_go(struct race *race, struct racer *racer)
 	return 0;
 }
 
-/* A listing is whole, whatever comes and goes. */
+/* Read a listing, which must be valid while buffers are created and freed. */
 static int read_listing(struct racer *racer, struct bufinfo *info)
 {
 	static const size_t step[] = { 61, 512, 65536 };
@@ -226,7 +230,7 @@ static int read_listing(struct racer *racer, struct bufinfo *info)
 	return bad ? -EILSEQ : 0;
 }
 
-/* It has the buffer; what else is in it may vary. */
+/* Check that the listing has the buffer; its other rows may vary. */
 static int list(struct race *race, struct racer *racer)
 {
 	static struct bufinfo info;
@@ -239,7 +243,7 @@ static int list(struct race *race, struct racer *racer)
 	return 0;
 }
 
-/* Passes when buffers that come and go leave each listing whole. */
+/* Passes when each listing is valid while buffers are created and closed. */
 TEST_F_TIMEOUT(buffer, export_close_bufinfo, PATIENCE)
 {
 	if (self->objects < 0)
@@ -256,7 +260,7 @@ static int attach_and_detach(struct race *race, struct racer *racer)
 	return ret ?: vgem_close_handle(race->other, handle);
 }
 
-/* Passes when a device that comes and goes leaves each listing whole. */
+/* Passes when each listing is valid while a device attaches and detaches. */
 TEST_F_TIMEOUT(buffer, attach_detach_bufinfo, PATIENCE)
 {
 	int importer = vgem_open();
@@ -272,7 +276,7 @@ TEST_F_TIMEOUT(buffer, attach_detach_bufinfo, PATIENCE)
 		    { .what = "list", .round = list, .hit = "saw the device" });
 }
 
-/* Fences that signal a moment after they were made */
+/* Fences that signal shortly after their creation */
 
 static int signal_next(struct race *race, struct racer *racer)
 {
@@ -280,7 +284,7 @@ static int signal_next(struct race *race, struct racer *racer)
 	return sys_advance(race->timeline, 1);
 }
 
-/* Make the buffer at @fd busy for the next one, two or three steps. */
+/* Add a fence to the buffer at @fd, for one of the next three values. */
 static int make_busy(struct race *race, struct racer *racer, int fd)
 {
 	__u32 value = race->advanced + 1 + roll(racer) % 3;
@@ -323,7 +327,7 @@ static int wait_for_others(struct race *race, struct racer *racer)
 	return ret < 0 ? ret : ret ? 0 : -ETIME;
 }
 
-/* Passes when no poller is forgotten, whenever its fences signal. */
+/* Passes when no poller loses a wake-up, whenever its fences signal. */
 TEST_F_TIMEOUT(buffer, poll_signal, PATIENCE)
 {
 	if (self->timeline < 0)
@@ -336,7 +340,7 @@ TEST_F_TIMEOUT(buffer, poll_signal, PATIENCE)
 #define ONE_STEP 1	/* a round begins, or ends */
 #define ONE_ROUND 3	/* one ends, and another begins and ends */
 
-/* Let another racer come that far. */
+/* Wait until another racer has made @steps, at most @tries times. */
 static void let_come(struct racer *other, unsigned int steps, unsigned int tries)
 {
 	unsigned int before = other->steps;
@@ -345,7 +349,7 @@ static void let_come(struct racer *other, unsigned int steps, unsigned int tries
 		sched_yield();
 }
 
-/* Put a buffer into the slot, busy, and take it away. */
+/* Install a buffer with fences in the slot, and close it. */
 static int fill_slot_with(struct race *race, struct racer *racer, int fd,
 			  unsigned int steps, unsigned int tries)
 {
@@ -353,7 +357,10 @@ static int fill_slot_with(struct race *race, struct racer *racer, int fd,
 
 	if (fd < 0)
 		return fd;
-	/* Maybe a writer's and a reader's: two wake in another way than one. */
+	/*
+	 * Sometimes a write and a read fence: two fences take another path than
+	 * one.
+	 */
 	ret = make_busy(race, racer, fd) ?: make_busy(race, racer, fd);
 	if (!ret && dup2(fd, SLOT) != SLOT)
 		ret = -errno;
@@ -372,8 +379,8 @@ static int fill_slot(struct race *race, struct racer *racer)
 }
 
 /*
- * Not for ever: poll() looks at the descriptor anew when it is woken, and when
- * there is another buffer behind it by then, nothing wakes poll() for that one.
+ * Use a timeout: poll() looks the descriptor up again when it is woken, and if
+ * it then finds another buffer there, nothing wakes poll() for that one.
  */
 static int wait_for_slot(struct race *race, struct racer *racer)
 {
@@ -386,7 +393,7 @@ static int wait_for_slot(struct race *race, struct racer *racer)
 	return ret < 0 ? ret : 0;
 }
 
-/* Passes when a buffer may go while somebody waits for it. */
+/* Passes when a buffer can be closed while another thread polls it. */
 TEST_F_TIMEOUT(buffer, poll_signal_close, PATIENCE)
 {
 	if (self->timeline < 0)
@@ -406,7 +413,7 @@ static int watch_slot(struct race *race, struct racer *racer)
 	if (roll(racer) % 2)
 		event.events |= EPOLLET;
 	ret = or_errno(epoll_ctl(epoll, EPOLL_CTL_ADD, SLOT, &event));
-	/* It goes by itself when the buffer does. */
+	/* Freeing the buffer removes it from the epoll. */
 	for (i = 0; i < 3 && !ret; i++) {
 		ret = or_errno(epoll_wait(epoll, &event, 1, 0));
 		racer->hits += ret == 1;
@@ -416,7 +423,7 @@ static int watch_slot(struct race *race, struct racer *racer)
 	return ret == -EBADF ? 0 : ret;
 }
 
-/* Passes when epoll forgets a buffer that dies while its fence signals. */
+/* Passes when a buffer in an epoll can be freed while its fence signals. */
 TEST_F_TIMEOUT(buffer, epoll_signal_close, PATIENCE)
 {
 	if (self->timeline < 0)
@@ -426,7 +433,7 @@ TEST_F_TIMEOUT(buffer, epoll_signal_close, PATIENCE)
 		    { .what = "signal", .round = signal_next });
 }
 
-/* After START the buffer is the CPU's: no fence may be left. */
+/* No fence may be pending after START. */
 static int bracket(struct race *race, struct racer *racer)
 {
 	int ret = make_busy(race, racer, race->fd);
@@ -455,7 +462,7 @@ static int interrupt(struct race *race, struct racer *racer)
 	return -pthread_kill(victim->thread, SIGUSR1);
 }
 
-/* Passes when a wait ends by its fences or by a signal, and always ends. */
+/* Passes when fences or a signal end each wait. */
 TEST_F_TIMEOUT(buffer, sync_signals, PATIENCE)
 {
 	struct sigaction action = { .sa_handler = take_signal };
@@ -468,9 +475,12 @@ TEST_F_TIMEOUT(buffer, sync_signals, PATIENCE)
 		    { .what = "fence", .round = signal_next });
 }
 
-/* Fences going in and out */
+/* Importing and exporting fences */
 
-/* What is exported is pending or done, and in the end it is done. */
+/*
+ * An exported sync_file is pending or signalled at first, and signals
+ * eventually.
+ */
 static int take_fences(struct race *race, struct racer *racer)
 {
 	int sync_fd = sys_export_fence(race->fd, 1 + roll(racer) % 3);
@@ -490,7 +500,7 @@ static int take_fences(struct race *race, struct racer *racer)
 	return status < 0 ? status : ret;
 }
 
-/* Passes when a sync_file ends, whenever it was exported. */
+/* Passes when a sync_file signals, whenever it was exported. */
 TEST_F_TIMEOUT(buffer, import_export_signal, PATIENCE)
 {
 	if (self->timeline < 0)
@@ -507,7 +517,7 @@ static int rename_it(struct race *race, struct racer *racer)
 	return sys_set_name(race->fd, racer->rounds % 2 ? LONGEST : SHORTER);
 }
 
-/* Is what follows @before in @text one of the two names? Count the changes. */
+/* Is the text after @before one of the two names? Count the changes. */
 static bool whole_name(struct racer *racer, const char *text, const char *before)
 {
 	static bool was_long;
@@ -562,10 +572,10 @@ TEST_F_TIMEOUT(buffer, name_maps_fdinfo, PATIENCE)
 	munmap(map, self->size);
 }
 
-/* Exporters that go away */
+/* Unloading an exporter's module */
 
 #define MODULE "vgem"
-#define UNLOADER 3	/* which racer */
+#define UNLOADER 3	/* index of the racer */
 
 static const char *module_path(void)
 {
@@ -587,7 +597,7 @@ static int load_module(void)
 	return ret;
 }
 
-/* A buffer that is left, or a mapping of one, keeps the module. */
+/* A remaining buffer, or a mapping of one, holds a reference to the module. */
 static int unload_and_load(struct race *race, struct racer *racer)
 {
 	int ret = or_errno(syscall(SYS_delete_module, MODULE, O_NONBLOCK));
@@ -599,15 +609,15 @@ static int unload_and_load(struct race *race, struct racer *racer)
 }
 
 /*
- * With the device closed nothing but the buffer holds the module, which has -1
- * users while it goes.
+ * With the device closed, only the buffer holds a reference to the module,
+ * which has -1 users while it is unloaded.
  */
 static int fill_slot_alone(struct race *race, struct racer *racer)
 {
 	int dev = vgem_open(), fd, ret;
 	char *users;
 
-	/* It is not there, or comes or goes at this moment. */
+	/* The module is unloaded, or being loaded or unloaded. */
 	if (dev < 0)
 		return 0;
 	fd = vgem_alloc(dev, race->size, true);
@@ -633,7 +643,10 @@ static int map_slot(struct race *race)
 	return 0;
 }
 
-/* Whatever a descriptor is good for, done to what it stands for at the moment. */
+/*
+ * Make one of the calls on the descriptor in the slot, whichever buffer it
+ * refers to.
+ */
 static int use_slot(struct race *race, struct racer *racer)
 {
 	static struct bufinfo info;
@@ -691,7 +704,7 @@ FIXTURE_TEARDOWN(module)
 		close(self->race.timeline);
 }
 
-/* A fence of vgem's for a writer of @handle, or -errno */
+/* Add a write fence of vgem to @handle; return its id or -errno. */
 static int vgem_fence(int dev, __u32 handle)
 {
 	struct drm_vgem_fence_attach arg = {
@@ -702,7 +715,7 @@ static int vgem_fence(int dev, __u32 handle)
 	return ret ?: (int)arg.out_fence;
 }
 
-/* Unload the module, which the kernel may still be cleaning up after. */
+/* Unload the module; retry while the kernel is still cleaning up. */
 static int unload_module(void)
 {
 	int ret, tries;
@@ -718,8 +731,8 @@ static int unload_module(void)
 
 /*
  * Passes when a fence that a poller waited for, and that has signalled and been
- * replaced, is not referenced any more: its driver can be unloaded, and the buffer
- * closed afterwards.
+ * replaced, is not referenced any longer: its driver can be unloaded, and the
+ * buffer closed afterwards.
  */
 TEST_F(module, polled_fence_is_dropped)
 {
@@ -759,7 +772,10 @@ TEST_F(module, polled_fence_is_dropped)
 	EXPECT_EQ(0, load_module());
 }
 
-/* Passes when a module may go as soon as its last buffer has, and not before. */
+/*
+ * Passes when a module can be unloaded as soon as its last buffer is freed, and
+ * not before.
+ */
 TEST_F_TIMEOUT(module, unload, PATIENCE)
 {
 	struct racer racers[RACERS] = {

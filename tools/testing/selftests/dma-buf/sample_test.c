@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The drivers in samples/dma-buf, at work with each other and with those that
- * the kernel has.
+ * The drivers in samples/dma-buf, used with each other and with other drivers.
  */
 #include "dma_buf_fixture.h"
 #include "../../../../samples/dma-buf/dma-buf-sample.h"
@@ -42,7 +41,7 @@ static int sample_sum(int dev, __u64 *sum)
 	return sys_ioctl(dev, DMA_BUF_SAMPLE_SUM, sum);
 }
 
-/* The sample exporter with a buffer of its own */
+/* The sample exporter */
 
 FIXTURE(sample)
 {
@@ -69,7 +68,10 @@ FIXTURE_TEARDOWN(sample)
 	EXPECT_TRUE(unlisted_soon(self->ino));
 }
 
-/* Passes when sizes are whole pages, and neither nothing nor too much. */
+/*
+ * Passes when a size is rounded up to whole pages, and 0 or too large a size
+ * fails.
+ */
 TEST_F(sample, sizes)
 {
 	int fd = must(sample_export(self->dev, self->page + 1));
@@ -82,7 +84,7 @@ TEST_F(sample, sizes)
 	err_raw_ioctl(ENOTTY, self->dev, DMA_BUF_SAMPLE_SUM, NULL);
 }
 
-/* Passes when programs see cleared memory, all of it, and see the same. */
+/* Passes when all memory is zeroed at first, and two mappings share it. */
 TEST_F(sample, maps)
 {
 	unsigned char *one = map_buffer(self->fd, self->size);
@@ -102,7 +104,10 @@ TEST_F(sample, maps)
 	munmap(two, self->size);
 }
 
-/* Passes when a mapping can be a part of the buffer, but never private. */
+/*
+ * Passes when a part of the buffer can be mapped, but neither beyond its end
+ * nor privately.
+ */
 TEST_F(sample, maps_what_fits)
 {
 	unsigned char *all = map_buffer(self->fd, self->size), *last;
@@ -120,7 +125,9 @@ TEST_F(sample, maps_what_fits)
 	err_mmap(EINVAL, self->page, PROT_READ, MAP_PRIVATE, self->fd, 0);
 }
 
-/* Passes when the importer attaches, and sees what a program wrote. */
+/*
+ * Passes when the importer attaches, and reads the bytes that a program wrote.
+ */
 TEST_F(sample, both)
 {
 	int dev = device_open(IMPORTER);
@@ -140,7 +147,7 @@ TEST_F(sample, both)
 	close(dev);
 }
 
-/* Passes when a driver that is no sample can import the buffer. */
+/* Passes when another driver can import the sample exporter's buffer. */
 TEST_F(sample, vgem_imports)
 {
 	int dev = vgem_open();
@@ -161,9 +168,9 @@ TEST_F(sample, vgem_imports)
 	close(dev);
 }
 
-/* The sample importer with each exporter's buffers */
+/* The sample importer with the buffers of each exporter */
 
-/* Passes when everything that is no buffer, or no job, is refused. */
+/* Passes when the importer refuses invalid buffers and invalid jobs. */
 TEST_F(buffer, refused)
 {
 	int dev = device_open(IMPORTER);
@@ -209,7 +216,7 @@ TEST_F(buffer, attached)
 	EXPECT_EQ(0, row->devices);
 }
 
-/* Passes when the kernel reads what a program wrote, byte for byte. */
+/* Passes when the kernel reads exactly the bytes that a program wrote. */
 TEST_F(buffer, sum)
 {
 	int dev = device_open(IMPORTER);
@@ -233,7 +240,10 @@ TEST_F(buffer, sum)
 	close(dev);
 }
 
-/* Passes when a job shows as a fence, and goes when the importer goes. */
+/*
+ * Passes when a job adds a pending fence, and closing the importer ends the
+ * job.
+ */
 TEST_F(buffer, job)
 {
 	int dev = device_open(IMPORTER);
@@ -257,7 +267,7 @@ TEST_F(buffer, job)
 	ASSERT_GT(DMA_BUF_SAMPLE_RUN_MAX, now_ms() - start);
 }
 
-/* Passes when the CPU waits for a job, all of it. */
+/* Passes when START waits for the whole duration of a job. */
 TEST_F(buffer, job_is_waited_for)
 {
 	int dev = device_open(IMPORTER);
@@ -274,7 +284,7 @@ TEST_F(buffer, job_is_waited_for)
 	close(dev);
 }
 
-/* Passes when jobs run one after the other, and poll() tells of the last. */
+/* Passes when jobs run one after the other, and poll() waits for the last. */
 TEST_F(buffer, job_after_job)
 {
 	struct worker poller = { .call = call_poll, .fd = self->fd, .arg = POLLIN };
@@ -297,7 +307,9 @@ TEST_F(buffer, job_after_job)
 	close(two);
 }
 
-/* How many need the importer's module, or -errno if it is built in. */
+/*
+ * Return the use count of the importer's module, or -errno if it is built in.
+ */
 static int module_users(void)
 {
 	char *text = text_of(IMPORTER_USERS, 64);
@@ -307,7 +319,7 @@ static int module_users(void)
 	return users;
 }
 
-/* What went before is given back when RCU says so. */
+/* References are dropped after an RCU grace period. */
 static bool module_users_settle(int want)
 {
 	int tries;
@@ -318,7 +330,10 @@ static bool module_users_settle(int want)
 	return module_users() == want;
 }
 
-/* Passes when the importer's code stays as long as a buffer has its fence. */
+/*
+ * Passes when the importer's module cannot be unloaded while a buffer has its
+ * fence.
+ */
 TEST_F(buffer, job_keeps_the_module)
 {
 	int dev = device_open(IMPORTER);
@@ -341,7 +356,9 @@ static int call_run(struct worker *worker)
 	return sample_run(worker->fd, worker->arg);
 }
 
-/* Passes when the device does not start before other users are done. */
+/*
+ * Passes when a job does not start before the buffer's fences have signalled.
+ */
 TEST_F(buffer, job_waits)
 {
 	int dev = device_open(IMPORTER);

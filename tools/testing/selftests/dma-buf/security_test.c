@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a user without privileges may see and do: the buffers that he was given,
- * and not those of others; nothing of the kernel's own; nobody else's time.
+ * Unprivileged users: they can use buffers that were passed to them, but not
+ * those of other users; they see no kernel addresses, and cannot delay other
+ * users.
  */
 #include "dma_buf_fixture.h"
 
@@ -11,7 +12,9 @@
 #define END DMA_BUF_SYNC_END
 #define NOBODY 65534
 
-/* Run @what with @self's buffer as somebody else; what it returns, or -1. */
+/*
+ * Run a function on a buffer as an unprivileged user; return its result, or -1.
+ */
 static int as_nobody(int (*what)(int fd, size_t size), int fd, size_t size)
 {
 	int status;
@@ -27,7 +30,7 @@ static int as_nobody(int (*what)(int fd, size_t size), int fd, size_t size)
 	return WEXITSTATUS(status);
 }
 
-/* Errors of the ways to look at the parent's descriptor */
+/* Return how many ways to open the parent's descriptor fail. */
 static int look_at_parent(int fd, size_t size)
 {
 	static const char * const places[] = { "fdinfo", "fd", "map_files", "maps" };
@@ -47,13 +50,16 @@ static int look_at_parent(int fd, size_t size)
 	return refused;
 }
 
-/* Passes when another user learns nothing of a process's buffers from proc. */
+/*
+ * Passes when another user cannot inspect the buffers of a process through
+ * proc.
+ */
 TEST_F(buffer, others_see_nothing)
 {
 	EXPECT_EQ(5, as_nobody(look_at_parent, self->fd, self->size));
 }
 
-/* The number of the first call that does not do what it does for root */
+/* Return the number of the first call that fails for this user, 0 for none. */
 static int use_buffer(int fd, size_t size)
 {
 	char path[48], *text;
@@ -73,21 +79,23 @@ static int use_buffer(int fd, size_t size)
 		return 4;
 	if (sys_ready(fd, POLLIN | POLLOUT) != (POLLIN | POLLOUT))
 		return 5;
-	/* A program that changed its user is not its own in proc any more. */
+	/*
+	 * After changing its uid, a process may not access its files in proc.
+	 */
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	text = text_of(path, 4096);
 	return text && !strstr(text, "name:\tnobody's") ? 6 : 0;
 }
 
-/* Passes when a buffer can be used by whoever was given it. */
+/* Passes when an unprivileged user can use a buffer that was passed to it. */
 TEST_F(buffer, whoever_has_it_uses_it)
 {
 	EXPECT_EQ(0, as_nobody(use_buffer, self->fd, self->size));
 }
 
 /*
- * Find what looks like an address in the kernel: that many hexadecimal digits of
- * which the first ones are those of the upper half.
+ * Find a number that looks like a kernel address: as many hexadecimal digits as
+ * an address has, the first ones being those of the upper half.
  */
 static const char *find_address(const char *text)
 {
@@ -113,7 +121,7 @@ static const char *find_address(const char *text)
 	free(address_text);						\
 })
 
-/* Passes when no text that the core writes has an address of the kernel in it. */
+/* Passes when no text that the core writes contains a kernel address. */
 TEST_F(buffer, no_addresses)
 {
 	static const char planted[] = "a text with ffff8880deadbee0 in it";
@@ -137,7 +145,7 @@ TEST_F(buffer, no_addresses)
 	munmap(map, self->size);
 }
 
-/* Passes when a call writes its answer to user space and no byte besides. */
+/* Passes when an ioctl writes its result to user space and no other byte. */
 TEST_F(buffer, answers_are_exact)
 {
 	struct {
@@ -164,7 +172,10 @@ TEST_F(buffer, answers_are_exact)
 
 #define SHORT 2000	/* ms, on the slowest machine */
 
-/* Everything that does not wait for fences; 0, or the number of the first error. */
+/*
+ * Make all calls that do not wait for fences; return 0, or the number of the
+ * first that fails.
+ */
 static int go_on(int fd, size_t size)
 {
 	int copy = dup(fd), sync_fd;
@@ -184,7 +195,7 @@ static int go_on(int fd, size_t size)
 	return close(sync_fd) ? 6 : 0;
 }
 
-/* Wait for ever, in each way that there is. */
+/* Wait indefinitely, in poll() or in START. */
 static void wait_for_ever(int fd, int way)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
@@ -198,7 +209,10 @@ static void wait_for_ever(int fd, int way)
 	_exit(0);
 }
 
-/* Passes when users who wait, and are stopped while they do, delay nobody. */
+/*
+ * Passes when processes that wait, and are stopped meanwhile, delay no other
+ * user.
+ */
 TEST_F(buffer, waiters_delay_nobody)
 {
 	pid_t child[2];

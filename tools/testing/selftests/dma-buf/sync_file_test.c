@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Fences in and out of a buffer as sync files. */
+/* Importing and exporting a buffer's fences as sync files. */
 #include "dma_buf_fixture.h"
 
 #define READ DMA_BUF_SYNC_READ
@@ -8,7 +8,7 @@
 
 static const __u32 bad_flags[] = { 0, 4, 4 | RW, 8, 8 | READ, 1U << 31, ~0U };
 
-/* Passes when both requests want READ, WRITE or both, and nothing else. */
+/* Passes when both ioctls accept READ, WRITE or both, and no other flags. */
 TEST_F(buffer, flags)
 {
 	int fds = open_fds(), sync_fd = export_fence(self->fd, READ);
@@ -27,7 +27,7 @@ TEST_F(buffer, flags)
 	EXPECT_EQ(fds, open_fds());
 }
 
-/* Passes when IMPORT takes a sync file and no other descriptor. */
+/* Passes when IMPORT accepts a sync file and no other descriptor. */
 TEST_F(buffer, import_wrong_fd)
 {
 	int pipe_fd[2];
@@ -44,7 +44,7 @@ TEST_F(buffer, import_wrong_fd)
 	close(pipe_fd[1]);
 }
 
-/* Passes when an argument that cannot be read or written is -EFAULT. */
+/* Passes when an argument that cannot be read or written fails with EFAULT. */
 TEST_F(buffer, bad_pointer)
 {
 	struct dma_buf_export_sync_file *arg;
@@ -58,13 +58,13 @@ TEST_F(buffer, bad_pointer)
 	fds = open_fds();
 	err_raw_ioctl(EFAULT, self->fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, NULL);
 	err_raw_ioctl(EFAULT, self->fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, NULL);
-	/* The answer does not fit: no descriptor may stay behind. */
+	/* The result cannot be written: no descriptor may be left open. */
 	err_raw_ioctl(EFAULT, self->fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, arg);
 	EXPECT_EQ(fds, open_fds());
 	munmap(arg, self->page);
 }
 
-/* Passes when an idle buffer gives a sync file that has signalled. */
+/* Passes when EXPORT from an idle buffer returns a signalled sync file. */
 TEST_F(buffer, export_idle)
 {
 	__u32 flags;
@@ -79,7 +79,10 @@ TEST_F(buffer, export_idle)
 	}
 }
 
-/* Passes when what a reader and a writer must wait for is as it says. */
+/*
+ * Passes when EXPORT returns the fences that a reader or a writer must wait
+ * for.
+ */
 TEST_F(buffer, import_then_export)
 {
 	static const struct {
@@ -108,7 +111,7 @@ TEST_F(buffer, import_then_export)
 	}
 }
 
-/* Passes when an exported sync file knows nothing of later fences. */
+/* Passes when an exported sync file does not include fences added later. */
 TEST_F(buffer, export_is_a_snapshot)
 {
 	int before, after;
@@ -127,7 +130,7 @@ TEST_F(buffer, export_is_a_snapshot)
 	close(after);
 }
 
-/* Passes when fences of one timeline replace each other on the buffer. */
+/* Passes when a later fence of a timeline replaces the earlier one. */
 TEST_F(buffer, later_fence_replaces)
 {
 	unsigned int count = 0;
@@ -147,7 +150,7 @@ TEST_F(buffer, later_fence_replaces)
 	close(sync_fd);
 }
 
-/* Passes when every fence of a merged sync file counts. */
+/* Passes when IMPORT adds every fence of a merged sync file. */
 TEST_F(buffer, import_merged)
 {
 	int line[3], one[3], merged, all, i;
@@ -179,7 +182,7 @@ TEST_F(buffer, import_merged)
 	}
 }
 
-/* Passes when the buffer keeps many timelines apart. */
+/* Passes when a buffer holds one fence for each of many timelines. */
 TEST_F(buffer, many_timelines)
 {
 	unsigned int count = 0;
@@ -204,7 +207,7 @@ TEST_F(buffer, many_timelines)
 	close(sync_fd);
 }
 
-/* Passes when an exported sync file tells how its device ended. */
+/* Passes when an exported sync file reports the error of its fence. */
 TEST_F(buffer, export_tells_the_error)
 {
 	int line, sync_fd;
@@ -221,7 +224,7 @@ TEST_F(buffer, export_tells_the_error)
 	ready(POLLIN | POLLOUT, self->fd, POLLIN | POLLOUT);
 }
 
-/* Passes when a fence that has signalled is no reason to wait. */
+/* Passes when a fence that has signalled does not make a buffer busy. */
 TEST_F(buffer, import_signalled)
 {
 	int sync_fd;
@@ -236,7 +239,7 @@ TEST_F(buffer, import_signalled)
 	close(sync_fd);
 }
 
-/* Passes when one buffer's fences can be put on another. */
+/* Passes when fences exported from one buffer can be imported into another. */
 TEST_F(buffer, hand_over)
 {
 	int other, sync_fd;
@@ -255,7 +258,9 @@ TEST_F(buffer, hand_over)
 	close(other);
 }
 
-/* Passes when one poll() waits for many sync files and names those ready. */
+/*
+ * Passes when one poll() waits for many sync files and reports the ready ones.
+ */
 TEST_F(buffer, many_sync_files)
 {
 	struct pollfd pfd[8] = {};
@@ -279,7 +284,7 @@ TEST_F(buffer, many_sync_files)
 		close(pfd[i].fd);
 }
 
-/* Passes when all who wait for one sync file come back with its last fence. */
+/* Passes when the last fence of a sync file wakes all of its pollers. */
 TEST_F(buffer, many_wait_for_one)
 {
 	struct worker worker[4] = {};
@@ -310,7 +315,7 @@ TEST_F(buffer, many_wait_for_one)
 	close(other);
 }
 
-/* Passes when a descriptor that only reads carries fences like any other. */
+/* Passes when the ioctls work on a read-only descriptor as well. */
 TEST_F(buffer, read_only_descriptor)
 {
 	int ro, sync_fd;
@@ -334,7 +339,10 @@ TEST_F(buffer, read_only_descriptor)
 	close(ro);
 }
 
-/* Passes when a full table of descriptors is -EMFILE and nothing is lost. */
+/*
+ * Passes when EXPORT without a free descriptor fails with EMFILE, without a
+ * leak.
+ */
 TEST_F(buffer, table_full)
 {
 	struct rlimit old, low;

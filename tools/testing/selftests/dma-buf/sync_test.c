@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* DMA_BUF_IOCTL_SYNC: its flags, whom it waits for, and how the wait ends. */
+/*
+ * DMA_BUF_IOCTL_SYNC: its flags, the fences that it waits for, and the end of
+ * the wait.
+ */
 #include "dma_buf_fixture.h"
 
 #define READ DMA_BUF_SYNC_READ
@@ -7,7 +10,7 @@
 #define RW DMA_BUF_SYNC_RW
 #define END DMA_BUF_SYNC_END
 
-/* Passes when the kernel takes the six sensible sets of flags and no other. */
+/* Passes when the kernel accepts the six valid sets of flags and no other. */
 TEST_F(buffer, every_flag)
 {
 	__u64 flags;
@@ -24,7 +27,7 @@ TEST_F(buffer, every_flag)
 	sync_cpu(self->fd, RW | END);
 }
 
-/* Passes when an argument that cannot be read is -EFAULT. */
+/* Passes when an argument that cannot be read fails with EFAULT. */
 TEST_F(buffer, bad_pointer)
 {
 	char *page = mmap(NULL, self->page, PROT_NONE,
@@ -38,7 +41,7 @@ TEST_F(buffer, bad_pointer)
 	munmap(page, self->page);
 }
 
-/* Passes when requests next to the known ones are -ENOTTY. */
+/* Passes when ioctl numbers similar to the known ones fail with ENOTTY. */
 TEST_F(buffer, unknown_requests)
 {
 	struct dma_buf_sync arg = { .flags = RW };
@@ -51,7 +54,9 @@ TEST_F(buffer, unknown_requests)
 	err_raw_ioctl(ENOTTY, self->fd, _IOW('a', 0, struct dma_buf_sync), &arg);
 }
 
-/* Passes when nested and repeated brackets of an idle buffer do not wait. */
+/*
+ * Passes when nested and repeated START and END of an idle buffer do not wait.
+ */
 TEST_F(buffer, idle_never_waits)
 {
 	static const __u64 access[] = { READ, WRITE, RW };
@@ -65,7 +70,7 @@ TEST_F(buffer, idle_never_waits)
 	}
 }
 
-/* Who waits for whom: a row is passed when START blocks as it says. */
+/* Whether START with these flags waits for a fence with this usage */
 static const struct {
 	__u32 fence;
 	__u64 start;
@@ -82,7 +87,9 @@ static const struct {
 	{ RW, RW, true },
 };
 
-/* Passes when START waits for just those fences that concern it. */
+/*
+ * Passes when START waits for exactly the fences that conflict with its access.
+ */
 TEST_F(buffer, start_waits)
 {
 	struct worker worker;
@@ -110,7 +117,7 @@ TEST_F(buffer, start_waits)
 	}
 }
 
-/* Passes when END comes back with every fence still pending. */
+/* Passes when END returns with all fences still pending. */
 TEST_F(buffer, end_never_waits)
 {
 	if (self->timeline < 0)
@@ -149,7 +156,10 @@ TEST_F(buffer, start_waits_for_all)
 
 #define CALLERS 8
 
-/* Passes when many wait at once, each for just what concerns it. */
+/*
+ * Passes when callers wait concurrently, each for the fences that conflict with
+ * its access.
+ */
 TEST_F(buffer, callers_wait_together)
 {
 	static const __u64 start[] = { READ, WRITE, READ, RW };
@@ -204,7 +214,10 @@ static int bracket_for_ever(struct worker *worker)
 	return ret;
 }
 
-/* Passes when brackets of many callers succeed while fences come and go. */
+/*
+ * Passes when concurrent START and END succeed while fences are added and
+ * signal.
+ */
 TEST_F(buffer, callers_and_fences)
 {
 	struct worker worker[CALLERS] = {};
@@ -259,7 +272,7 @@ TEST_F(buffer, signal_interrupts)
 	sync_cpu(self->fd, RW | END);
 }
 
-/* Passes when SA_RESTART resumes the wait behind the program's back. */
+/* Passes when the kernel resumes the wait after a signal with SA_RESTART. */
 TEST_F(buffer, signal_restarts)
 {
 	struct worker worker = { .call = call_sync_cpu, .fd = self->fd, .arg = READ };
@@ -276,7 +289,7 @@ TEST_F(buffer, signal_restarts)
 	EXPECT_EQ(0, worker_join(&worker));
 }
 
-/* Passes when a process that waits can be killed, and the buffer goes on. */
+/* Passes when a waiting process can be killed, and the buffer stays usable. */
 TEST_F(buffer, kill_ends_the_wait)
 {
 	int status;
@@ -299,7 +312,7 @@ TEST_F(buffer, kill_ends_the_wait)
 	sync_cpu(self->fd, READ | END);
 }
 
-/* Passes when a device that died counts as one that has finished. */
+/* Passes when a fence that signals with an error ends the wait successfully. */
 TEST_F(buffer, failed_fence_ends_the_wait)
 {
 	struct worker worker = { .call = call_sync_cpu, .fd = self->fd, .arg = RW };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The events of tracefs, in an instance of its own: dma_buf:*, and what memory is
- * allocated.
+ * Trace events, in a tracefs instance that only these tests use: dma_buf:*, and
+ * page allocations.
  */
 #include "dma_buf_fixture.h"
 #include "../../../../samples/dma-buf/dma-buf-sample.h"
@@ -10,7 +10,7 @@
 #define INSTANCE TRACEFS "/instances/dma-buf-test"
 #define TRACE_MAX 64
 #define LARGE_ALLOC INSTANCE "/events/kmem/mm_page_alloc/"
-#define LARGE_PIPE (4 << 20)	/* bytes, for which there is a table of 40 KiB */
+#define LARGE_PIPE (4 << 20)	/* bytes: the pipe allocates a table of 40 KiB */
 
 /* "NAME: exp_name=EXPORTER size=SIZE ino=NUMBER REST" */
 struct event {
@@ -23,7 +23,7 @@ struct event {
 static struct event events[TRACE_MAX];
 static int num_events;
 
-/* What a case before has left when it failed would go on to be told. */
+/* Remove the instance that a failed test has left: its events would show up. */
 static int instance_make(void)
 {
 	rmdir(INSTANCE);
@@ -62,7 +62,7 @@ static void trace_read(unsigned long ino)
 	free(text);
 }
 
-/* Do the events read as @wanted says, up to its NULL? */
+/* Compare the names of all events. */
 #define expect_events(...) ({						\
 	static const char * const wanted[] = { __VA_ARGS__, NULL };	\
 	int i;								\
@@ -74,8 +74,8 @@ static void trace_read(unsigned long ino)
 })
 
 /*
- * Start to trace; true when the case is skipped. Paired with trace_end(), which
- * fails while a file of the instance is open.
+ * Start to trace; return true if the test is skipped. Paired with trace_end(),
+ * which fails while a file of the instance is open.
  */
 static bool trace_skips(struct __test_metadata *_metadata)
 {
@@ -88,7 +88,7 @@ static bool trace_skips(struct __test_metadata *_metadata)
 	return false;
 }
 
-/* Passes when a buffer's birth and death are told of. */
+/* Passes when a buffer's export and release are traced. */
 TEST_F(buffer, life)
 {
 	int fd, i, installed = 0;
@@ -125,7 +125,7 @@ TEST_F(buffer, life)
 	EXPECT_EQ(3 * self->page, events[num_events - 1].size);
 }
 
-/* Passes when what cannot be imported leaves no trace. */
+/* Passes when an import that fails causes no event. */
 TEST_F(buffer, refused)
 {
 	int dev = vgem_open(), file = memfd_create("file", MFD_CLOEXEC);
@@ -169,7 +169,7 @@ TEST_F(buffer, import)
 	EXPECT_STREQ(events[1].rest, events[4].rest);
 }
 
-/* See who of this process allocates eight pages in a row, or more. */
+/* Trace allocations of eight or more contiguous pages by this process. */
 static int large_begin(void)
 {
 	int ret = instance_make();
@@ -181,7 +181,10 @@ static int large_begin(void)
 	return ret ?: sys_write_text(LARGE_ALLOC "enable", "1");
 }
 
-/* Reading the trace takes such memory too. Who asks with NORETRY can do with less. */
+/*
+ * Disable the event first: reading the trace makes such allocations, too. Those
+ * with __GFP_NORETRY have a fallback and are not counted.
+ */
 static unsigned int large_end(void)
 {
 	unsigned int count = 0;
@@ -213,7 +216,7 @@ static int make_pipe(int size)
 	return ret < 0 ? ret : 0;
 }
 
-/* Everything once, to a buffer of @size that many devices are busy with. */
+/* Make each call once, on a buffer of @size with many pending fences. */
 static int use_busy_buffer(const struct exporter *from, int dev, size_t size,
 			   int importer)
 {
@@ -255,7 +258,10 @@ static int use_busy_buffer(const struct exporter *from, int dev, size_t size,
 	return ret;
 }
 
-/* Passes when no call needs eight pages in a row, which may be hard to find. */
+/*
+ * Passes when no call depends on eight contiguous pages, which may be
+ * unavailable.
+ */
 TEST_F_TIMEOUT(buffer, small_allocations, PATIENCE)
 {
 	int importer = vgem_open(), i;
@@ -270,7 +276,7 @@ TEST_F_TIMEOUT(buffer, small_allocations, PATIENCE)
 					     importer));
 	EXPECT_EQ(0, large_end());
 
-	/* Would it be seen? */
+	/* Check that such an allocation is seen. */
 	ASSERT_EQ(0, large_begin());
 	EXPECT_EQ(0, make_pipe(LARGE_PIPE));
 	EXPECT_EQ(1, large_end());
