@@ -30,13 +30,13 @@ static const struct {
 	},
 	[POLL_PINS_FILE] = {
 		.name = "poll pins the file",
-		.stock = "a polled buffer lives until its fence signals",
-		.ours = "a polled buffer dies with its last reference",
+		.stock = "a polled buffer is kept until its fence signals",
+		.ours = "a polled buffer is freed with its last reference",
 	},
 	[POLL_ALLOCATES] = {
 		.name = "poll allocates",
-		.stock = "waiting in poll needs no memory of the core",
-		.ours = "waiting for more fences than before in poll needs memory",
+		.stock = "poll allocates no memory in the core",
+		.ours = "poll allocates memory for more fences than before",
 		.needs = "/proc/self/fail-nth",
 	},
 	[REQUEST_COMPLETES_EARLY] = {
@@ -46,7 +46,7 @@ static const struct {
 	},
 	[NAMES_ARE_RAW] = {
 		.name = "names are raw",
-		.stock = "a name may forge lines of fdinfo and bufinfo",
+		.stock = "a name can add lines to fdinfo and bufinfo",
 		.ours = "control characters of a name are printed in octal",
 	},
 	[FEWER_TRACEPOINTS] = {

@@ -48,7 +48,7 @@ static inline bool ends_on_stock(struct __test_metadata *_metadata,
 				 enum difference which, bool seen)
 {
 	EXPECT_TRUE(seen)
-		TH_LOG("not so: %s", differences[which].stock);
+		TH_LOG("difference not seen: %s", differences[which].stock);
 	if (_metadata->exit_code == KSFT_PASS)
 		SKIP(return true, SKIP_DIFFERENCE "%s", differences[which].name);
 	return true;
@@ -488,7 +488,7 @@ static inline struct bufinfo_row *bufinfo_row(struct bufinfo *info,
 	ASSERT_NE(NULL, bufinfo_text);					\
 	bufinfo_bad = bufinfo_parse(bufinfo_text, info);		\
 	ASSERT_EQ(NULL, bufinfo_bad)					\
-		TH_LOG("not a listing from here on: %s", bufinfo_bad);	\
+		TH_LOG("invalid listing from here on: %s", bufinfo_bad);	\
 	free(bufinfo_text);						\
 })
 

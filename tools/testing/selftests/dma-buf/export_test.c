@@ -488,7 +488,7 @@ TEST_F_TIMEOUT(buffer, many_come_and_go, PATIENCE)
 	int fds = open_fds();
 
 	if (!access("/sys/kernel/debug/kmemleak", F_OK))
-		SKIP(return, "freed memory is kept for a while: kmemleak counts");
+		SKIP(return, "CONFIG_DEBUG_KMEMLEAK delays the freeing of memory");
 	ASSERT_EQ(0, come_and_go(self->from, self->dev, 1000));
 	before = must(meminfo_kib("Slab:"));
 	ASSERT_EQ(0, come_and_go(self->from, self->dev, all ? 100000 : 5000));

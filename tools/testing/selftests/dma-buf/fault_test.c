@@ -98,7 +98,7 @@ static bool call_failing(struct operation *op, int fail_nth, unsigned int nth)
 	int ret;
 
 	if (op->before && !op->before(op)) {
-		op->problem = "no buffer";
+		op->problem = "cannot allocate a buffer";
 		return false;
 	}
 	snprintf(text, sizeof(text), "%u", nth);
@@ -111,13 +111,13 @@ static bool call_failing(struct operation *op, int fail_nth, unsigned int nth)
 	op->ret = ret;
 
 	if (!good)
-		op->problem = "no fail-nth";
+		op->problem = "cannot use fail-nth";
 	else if (ret < 0 && !failed)
-		op->problem = "no allocation failed, but the call";
+		op->problem = "failed without a fault";
 	else if (ret < 0 && ret != -ENOMEM && ret != -op->also)
 		op->problem = "wrong error";
 	if (!op->after(op, ret) && !op->problem)
-		op->problem = "not as it should be afterwards";
+		op->problem = "wrong state afterwards";
 	return failed;
 }
 

@@ -410,7 +410,7 @@ static int fuzz(struct fuzzer *fuzzer, unsigned long calls, const char *keep)
 		if (new)
 			keep_program(fuzzer, &program, reaches, before);
 	}
-	printf("# %u places by the corpus, %u in the end\n", corpus, fuzzer->places);
+	printf("# %u places with the corpus, %u in total\n", corpus, fuzzer->places);
 	fflush(stdout);
 	scene_close(&scene);
 	return keep && !write_corpus(fuzzer, keep) ? KSFT_FAIL : KSFT_PASS;
@@ -430,7 +430,7 @@ static bool goes_on(struct fuzzer *fuzzer)
 		fuzzer->since = now_ms();
 	}
 	if (now_ms() - fuzzer->since > STUCK * 1000) {
-		fuzzer->wrong = "a call that did not return";
+		fuzzer->wrong = "a call does not return";
 		kill(fuzzer->child, SIGKILL);
 	}
 	return true;

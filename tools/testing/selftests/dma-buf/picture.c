@@ -88,7 +88,7 @@ static void picture_load(struct picture *picture, const char *path)
 	for (used = 0; used < picture->file_size; used += got) {
 		got = read(fd, picture->file + used, picture->file_size - used);
 		step("read the input file", or_errno(got));
-		check("the input file is as long as stat says", got);
+		check("the size of the input file is right", got);
 	}
 	close(fd);
 	check("the input file is a binary PPM with 8 bits a colour",
@@ -105,7 +105,7 @@ static int producer_allocate(struct story *story)
 
 	close(dev);
 	step("name the buffer", sys_set_name(fd, NAME));
-	tell("allocated %zu bytes from %s, inode %lu, and named them \"%s\"",
+	tell("allocated %zu bytes from %s, inode %lu, named \"%s\"",
 	     story->size, story->exporter->exp_name, inode_of(fd), NAME);
 	return fd;
 }
@@ -136,19 +136,19 @@ static void producer_run(struct story *story, const struct picture *picture)
 	/* Add the fence after START, which would wait for it otherwise. */
 	step("start CPU access",
 	     sys_sync_cpu(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE));
-	step("put a write fence on the buffer",
+	step("add a write fence to the buffer",
 	     sys_add_fence(fd, DMA_BUF_SYNC_WRITE, timeline, 1));
 	step("send the buffer", sys_send_fd(story->socket, fd));
-	tell("put a write fence on it and sent it, still empty");
+	tell("added a write fence and sent the empty buffer");
 	start = now_ms();
 	producer_draw(map, picture);
 	step("end CPU access",
 	     sys_sync_cpu(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE));
 	tell("wrote %zu bytes of pixels in %.0f ms", picture->pixels,
 	     now_ms() - start);
-	tell("signals the fence");
+	tell("signalling the fence");
 	step("signal the fence", sys_advance(timeline, 1));
-	check("the consumer says that it has finished",
+	check("the consumer has finished",
 	      read(story->socket, &byte, 1) == 1);
 	munmap(map, story->size);
 	close(fd);
@@ -164,14 +164,14 @@ static void consumer_wait(int fd)
 	double start = now_ms();
 	int sleeps;
 
-	check("poll says that the buffer is not ready yet", poll(&pfd, 1, 0) == 0);
-	tell("the pixels are not there yet, waiting in poll()");
+	check("poll reports that the buffer is not ready yet", poll(&pfd, 1, 0) == 0);
+	tell("the pixels are not written yet, waiting in poll()");
 	getrusage(RUSAGE_SELF, &before);
 	step("wait in poll()", or_errno(poll(&pfd, 1, 30000)));
 	getrusage(RUSAGE_SELF, &after);
 	sleeps = after.ru_nvcsw - before.ru_nvcsw;
-	check("poll says that the buffer can be read", pfd.revents == POLLIN);
-	check("poll slept, and woke just once", sleeps == 1);
+	check("poll reports that the buffer can be read", pfd.revents == POLLIN);
+	check("poll slept and woke once", sleeps == 1);
 	tell("readable after %.0f ms, woken %d time", now_ms() - start, sleeps);
 }
 
@@ -186,7 +186,7 @@ static void consumer_save(struct story *story, int fd, const unsigned char *map)
 	     sys_sync_cpu(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ));
 	check("the buffer has the same pixels as the input file",
 	      !memcmp(map, picture.file + picture.header_size, picture.pixels));
-	tell("all %zu bytes are those of %s", picture.pixels, story->in);
+	tell("all %zu bytes are equal to those of %s", picture.pixels, story->in);
 	out = step("create the output file",
 		   or_errno(open(story->out, O_WRONLY | O_CREAT | O_TRUNC, 0644)));
 	write_all(out, picture.file, picture.header_size);
@@ -216,16 +216,16 @@ static void consumer_show(int fd)
 	text = text_of(BUFINFO_PATH, 4096);
 	check("bufinfo has the buffer's name and vgem as its device",
 	      device_listed(text));
-	show("debugfs dma_buf/bufinfo says", text);
+	show("debugfs dma_buf/bufinfo", text);
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	text = text_of(path, 4096);
 	check("fdinfo has the buffer's name",
 	      text && strstr(text, "\nname:\t" NAME "\n"));
-	show("fdinfo of the buffer says", text);
+	show("fdinfo of the buffer", text);
 	text = text_of("/proc/self/maps", 65536);
 	line = line_with(text, "/dmabuf:" NAME);
 	check("maps has the buffer's name", line);
-	show("the line of /proc/self/maps is", strdup(line));
+	show("line of /proc/self/maps", strdup(line));
 	free(text);
 }
 
@@ -237,7 +237,7 @@ static void consumer_import(int fd)
 	step("import the buffer into vgem", vgem_import(vgem, fd, &handle));
 	tell("the vgem driver imported the buffer as its handle %u", handle);
 	consumer_show(fd);
-	step("drop vgem's handle", vgem_close_handle(vgem, handle));
+	step("close vgem's handle", vgem_close_handle(vgem, handle));
 	close(vgem);
 }
 
@@ -247,7 +247,7 @@ static void consumer_run(struct story *story)
 	unsigned char *map;
 	off_t size = lseek(fd, 0, SEEK_END);
 
-	check("lseek tells the buffer's size", size == (off_t)story->size);
+	check("lseek returns the buffer's size", size == (off_t)story->size);
 	tell("received %zu bytes, inode %lu", story->size, inode_of(fd));
 	consumer_wait(fd);
 	map = map_or_fail(fd, story->size, PROT_READ);
@@ -255,7 +255,7 @@ static void consumer_run(struct story *story)
 	consumer_import(fd);
 	munmap(map, story->size);
 	close(fd);
-	check("the producer hears that all is done",
+	check("notify the producer",
 	      write(story->socket, "!", 1) == 1);
 }
 
@@ -307,9 +307,9 @@ static void run(struct story *story)
 	close(pair[1]);
 	well = ended_well(consumer);
 	well = ended_well(producer) && well;
-	check("both processes did their part", well);
-	check("every buffer is gone again", objects_settle(before));
-	tell("all is closed, %ld buffers are alive as before", before);
+	check("both processes have succeeded", well);
+	check("all buffers are freed", objects_settle(before));
+	tell("all closed, %ld buffers are alive as before", before);
 	free(picture.file);
 }
 

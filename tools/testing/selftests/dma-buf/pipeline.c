@@ -107,15 +107,15 @@ static void camera_set_up(int fd)
 	};
 
 	step("set the camera's format", sys_ioctl(fd, VIDIOC_S_FMT, &format));
-	check("the camera takes the size and format of the display",
+	check("the camera supports the display's size and format",
 	      format.fmt.pix.width == WIDTH && format.fmt.pix.height == HEIGHT &&
 	      format.fmt.pix.bytesperline == PITCH &&
 	      format.fmt.pix.pixelformat == V4L2_PIX_FMT_XBGR32);
 	camera_control(fd, VIVID_TEST_PATTERN, PATTERN_FULL_COLOUR_BARS);
 	camera_control(fd, VIVID_HOR_MOVEMENT, MOVE_LEFT);
-	step("ask the camera to import buffers",
+	step("make the camera import buffers",
 	     sys_ioctl(fd, VIDIOC_REQBUFS, &request));
-	check("the camera wants as many buffers as there are",
+	check("the camera uses all buffers",
 	      request.count == CAMERA_BUFFERS);
 }
 
@@ -195,7 +195,7 @@ static void saver_run(struct pipeline *pipe)
 		step("end CPU access",
 		     sys_sync_cpu(fd[frame.screen], DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ));
 		frame.saved = now_ms();
-		check("hand a buffer back",
+		check("return a buffer",
 		      write(pipe->socket, &frame, sizeof(frame)) == sizeof(frame));
 	}
 }
@@ -252,10 +252,10 @@ static void check_attached(void)
 	check("bufinfo can be read", text);
 	for (i = 0; i < CAMERA_BUFFERS; i++) {
 		snprintf(name, sizeof(name), "\tcamera-%d\n", i);
-		check("bufinfo has both devices at each camera buffer",
+		check("bufinfo lists both devices for each camera buffer",
 		      both_attached(text, name));
 	}
-	show("debugfs dma_buf/bufinfo says", text);
+	show("debugfs dma_buf/bufinfo", text);
 }
 
 static void check_nothing_copied(struct pipeline *pipe)
@@ -268,7 +268,7 @@ static void check_nothing_copied(struct pipeline *pipe)
 	for (i = 0; i < CAMERA_BUFFERS; i++)
 		same += display_backing(&pipe->display, pipe->source[i].fb) ==
 			inode_of(pipe->source[i].fd);
-	check("what the display reads is what the camera wrote", same == CAMERA_BUFFERS);
+	check("the display reads the buffers that the camera wrote", same == CAMERA_BUFFERS);
 	check("no process has mapped a camera buffer", !mapped);
 	check("the saver has mapped the writeback buffers", screens == SCREEN_BUFFERS);
 	tell("buffers: %d from the camera to the display, %d from the display to the saver",
@@ -320,10 +320,10 @@ static void show_frame(struct pipeline *pipe, struct frame *frame, struct buffer
 	struct buffer *screen = &pipe->screen[frame->screen];
 	int fence = display_flip(&pipe->display, source, screen, !frame->number);
 
-	step("put the display's fence on the buffer",
+	step("add the display's fence to the buffer",
 	     sys_import_fence(screen->fd, DMA_BUF_SYNC_WRITE, fence));
 	close(fence);
-	check("tell the saver",
+	check("notify the saver",
 	      write(pipe->socket, frame, sizeof(*frame)) == sizeof(*frame));
 	display_flipped(&pipe->display);
 	frame->flipped = now_ms();
@@ -409,7 +409,7 @@ static void finish(struct pipeline *pipe)
 
 	shutdown(pipe->socket, SHUT_WR);
 	step("wait for the saver", or_errno(waitpid(pipe->saver, &status, 0)));
-	check("the saver ended well", WIFEXITED(status) && !WEXITSTATUS(status));
+	check("the saver has succeeded", WIFEXITED(status) && !WEXITSTATUS(status));
 	close(pipe->socket);
 	display_off(&pipe->display);
 	close(pipe->display.fd);
@@ -450,8 +450,8 @@ int main(int argc, char **argv)
 	stream(&pipe);
 	finish(&pipe);
 	tell_times(&pipe);
-	check("every buffer is gone again", objects_settle(before));
-	tell("all is closed, %ld buffers are alive as before", before);
+	check("all buffers are freed", objects_settle(before));
+	tell("all closed, %ld buffers are alive as before", before);
 	free(pipe.log);
 	return 0;
 }

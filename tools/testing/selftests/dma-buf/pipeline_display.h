@@ -105,7 +105,7 @@ static inline void display_find_outputs(struct display *display)
 	};
 	struct drm_mode_get_connector connector;
 
-	step("list the display's parts",
+	step("list the display's objects",
 	     sys_ioctl(display->fd, DRM_IOCTL_MODE_GETRESOURCES, &res));
 	for (i = 0; i < res.count_connectors; i++) {
 		memset(&connector, 0, sizeof(connector));
@@ -189,7 +189,7 @@ static inline void display_make_mode(struct display *display)
 		.data = (uintptr_t)&mode, .length = sizeof(mode),
 	};
 
-	step("make the display's mode",
+	step("create the display's mode",
 	     sys_ioctl(display->fd, DRM_IOCTL_MODE_CREATEPROPBLOB, &blob));
 	display->mode = blob.blob_id;
 }
@@ -226,9 +226,9 @@ static inline __u32 display_import(struct display *display, int fd)
 	step("import a buffer into the display",
 	     sys_ioctl(display->fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime));
 	fb.handles[0] = prime.handle;
-	step("make a framebuffer of it", sys_ioctl(display->fd, DRM_IOCTL_MODE_ADDFB2, &fb));
+	step("create a framebuffer", sys_ioctl(display->fd, DRM_IOCTL_MODE_ADDFB2, &fb));
 	close.handle = prime.handle;	/* the framebuffer holds a reference */
-	step("drop the handle", sys_ioctl(display->fd, DRM_IOCTL_GEM_CLOSE, &close));
+	step("close the handle", sys_ioctl(display->fd, DRM_IOCTL_GEM_CLOSE, &close));
 	return fb.fb_id;
 }
 
@@ -247,7 +247,7 @@ static inline int display_allocate(struct display *display)
 	prime.handle = dumb.handle;
 	step("export it", sys_ioctl(display->fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime));
 	close.handle = dumb.handle;
-	step("drop the handle", sys_ioctl(display->fd, DRM_IOCTL_GEM_CLOSE, &close));
+	step("close the handle", sys_ioctl(display->fd, DRM_IOCTL_GEM_CLOSE, &close));
 	return prime.fd;
 }
 
@@ -259,14 +259,14 @@ static inline unsigned long display_backing(struct display *display, __u32 fb)
 	struct drm_gem_close handle = {};
 	unsigned long ino;
 
-	step("ask for a framebuffer's handle",
+	step("get a framebuffer's handle",
 	     sys_ioctl(display->fd, DRM_IOCTL_MODE_GETFB2, &info));
 	prime.handle = info.handles[0];
 	step("export it", sys_ioctl(display->fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime));
 	ino = inode_of(prime.fd);
 	close(prime.fd);
 	handle.handle = info.handles[0];
-	step("drop the handle", sys_ioctl(display->fd, DRM_IOCTL_GEM_CLOSE, &handle));
+	step("close the handle", sys_ioctl(display->fd, DRM_IOCTL_GEM_CLOSE, &handle));
 	return ino;
 }
 
@@ -339,7 +339,7 @@ static inline int display_flip(struct display *display, struct buffer *source,
 	request_add(&request, display->writeback, display->writeback_fence,
 		    (uintptr_t)&fence);
 	step("flip to a frame", request_commit(display, &request, flags));
-	check("the display gives a fence for what it writes", fence >= 0);
+	check("the display returns a writeback fence", fence >= 0);
 	return fence;
 }
 
@@ -348,8 +348,8 @@ static inline void display_flipped(struct display *display)
 	struct drm_event_vblank event;
 
 	wait_for("the display flips in time", display->fd, POLLIN);
-	check("it says so", read(display->fd, &event, sizeof(event)) == sizeof(event));
-	check("it has flipped", event.base.type == DRM_EVENT_FLIP_COMPLETE);
+	check("read its event", read(display->fd, &event, sizeof(event)) == sizeof(event));
+	check("the event is a completed flip", event.base.type == DRM_EVENT_FLIP_COMPLETE);
 }
 
 /* Does its creator hold the only reference to the framebuffer, by debugfs? */
@@ -363,7 +363,7 @@ static inline bool framebuffer_idle(struct display *display, __u32 fb)
 	text = text_of(path, 65536);
 	at = text ? strstr(text, wanted) : NULL;
 	at = at ? strstr(at, "refcount=") : NULL;
-	check("debugfs tells of the framebuffer", at);
+	check("debugfs lists the framebuffer", at);
 	idle = strtoul(at + strlen("refcount="), NULL, 10) == 1;
 	free(text);
 	return idle;
@@ -379,7 +379,7 @@ static inline void display_settle(struct display *display, struct buffer *screen
 	double end = now_ms() + PATIENCE_MS;
 
 	while (!framebuffer_idle(display, screen->fb)) {
-		check("the display lets go of the framebuffer in time", now_ms() < end);
+		check("the display releases the framebuffer in time", now_ms() < end);
 		usleep(1000);
 	}
 }

@@ -908,7 +908,7 @@ static bool requests_work(void)
 	return true;
 }
 
-#define SKIP_REQUESTS "no requests to wait with: needs CONFIG_AIO, CONFIG_IO_URING"
+#define SKIP_REQUESTS "no io_uring or aio: needs CONFIG_AIO, CONFIG_IO_URING"
 
 /* Return the events with which the request completes within @ms, 0 for none. */
 static int request_result(struct request *request, int ms)
@@ -1023,7 +1023,7 @@ static const char *late_name(const struct late_row *row)
 	snprintf(text, sizeof(text), "%s for %s after %s%s",
 		 row->aio ? "aio" : "io_uring",
 		 row->events == POLLIN ? "IN" : "OUT", first_names[row->kind],
-		 row->leaves ? ", which left" : "");
+		 row->leaves ? ", which stopped waiting" : "");
 	return text;
 }
 
@@ -1267,7 +1267,7 @@ TEST_F(buffer, signalled_on_a_busy_cpu)
 			best = late < best ? late : best;
 		}
 		EXPECT_LT(best, SPIN_MS / 2)
-			TH_LOG("with %d fences the poller came back %.0f ms late",
+			TH_LOG("with %d fences poll() returned %.0f ms late",
 			       fences, best);
 	}
 }

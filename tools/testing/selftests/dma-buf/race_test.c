@@ -175,7 +175,7 @@ static void race_case(struct __test_metadata *_metadata, struct race *race,
 	race->racers = racers;
 	run_racers(race, count);
 	for (i = 0; i < count; i++) {
-		TH_LOG("%s: %lu rounds, %lu beside another, %lu %s", racers[i].what,
+		TH_LOG("%s: %lu rounds, %lu overlapping, %lu %s", racers[i].what,
 		       racers[i].rounds, racers[i].beside, racers[i].hits,
 		       racers[i].hit ?: "");
 		EXPECT_EQ(0, racers[i].ret)
@@ -225,7 +225,7 @@ static int read_listing(struct racer *racer, struct bufinfo *info)
 	const char *bad = text ? bufinfo_parse(text, info) : "";
 
 	if (bad)
-		printf("# not a listing from here on: %s\n", bad);
+		printf("# invalid listing from here on: %s\n", bad);
 	free(text);
 	return bad ? -EILSEQ : 0;
 }
@@ -249,7 +249,7 @@ TEST_F_TIMEOUT(buffer, export_close_bufinfo, PATIENCE)
 	if (self->objects < 0)
 		SKIP(return, SKIP_BUFINFO);
 	race_buffer({ .what = "export and close", .round = come_and_go },
-		    { .what = "list", .round = list, .hit = "saw a buffer in passing" });
+		    { .what = "list", .round = list, .hit = "saw another buffer" });
 }
 
 static int attach_and_detach(struct race *race, struct racer *racer)
@@ -332,9 +332,9 @@ TEST_F_TIMEOUT(buffer, poll_signal, PATIENCE)
 {
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
-	race_buffer({ .what = "poll", .round = wait_in_poll, .hit = "had to wait" },
+	race_buffer({ .what = "poll", .round = wait_in_poll, .hit = "waited" },
 		    { .what = "signal", .round = signal_next },
-		    { .what = "poll too", .round = wait_for_others });
+		    { .what = "poll only", .round = wait_for_others });
 }
 
 #define ONE_STEP 1	/* a round begins, or ends */
@@ -780,7 +780,7 @@ TEST_F_TIMEOUT(module, unload, PATIENCE)
 {
 	struct racer racers[RACERS] = {
 		{ .what = "export and close", .round = fill_slot_alone,
-		  .hit = "kept the exporter" },
+		  .hit = "pinned the exporter" },
 		{ .what = "use", .round = use_slot, .hit = "found a buffer" },
 		{ .what = "signal", .round = signal_next },
 		[UNLOADER] = { .what = "unload and load",

@@ -9,7 +9,7 @@
 #define IMPORTER "/dev/dma-buf-importer"
 #define IMPORTER_USERS "/sys/module/dma_buf_importer/refcnt"
 #define DMA_DEBUG_PATH "/sys/kernel/debug/dma-api"
-#define SKIP_TWO_DEVICES "CONFIG_DMA_API_DEBUG takes the second device for a mistake"
+#define SKIP_TWO_DEVICES "CONFIG_DMA_API_DEBUG warns about a second device"
 #define SKIP_SAMPLE "no such device: needs CONFIG_SAMPLE_DMA_BUF"
 #define JOB_MS 300
 #define JOB_LEAST 280	/* timers may be a tick early */

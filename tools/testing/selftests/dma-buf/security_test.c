@@ -182,7 +182,7 @@ static int go_on(int fd, size_t size)
 
 	if (copy < 0 || lseek(fd, 0, SEEK_END) != size)
 		return 1;
-	if (sys_set_name(fd, "going on"))
+	if (sys_set_name(fd, "renamed"))
 		return 2;
 	sync_fd = sys_export_fence(fd, RW);
 	if (sync_fd < 0 || sys_import_fence(fd, READ, sync_fd))
