@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "dma_buf_story.h"
+#include "demo.h"
 #include "dma_buf_user.h"
 
 #define BANDS 16

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <linux/videodev2.h>
 
-#include "dma_buf_story.h"
+#include "demo.h"
 #include "dma_buf_user.h"
 #include "pipeline_display.h"
 

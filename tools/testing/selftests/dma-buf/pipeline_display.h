@@ -10,7 +10,7 @@
 #include <drm/drm_fourcc.h>
 #include <drm/drm_mode.h>
 
-#include "dma_buf_story.h"
+#include "demo.h"
 #include "dma_buf_user.h"
 
 #define WIDTH 640

@@ -3,8 +3,8 @@
  * For demo programs that print each step they take with a buffer. A step that
  * fails ends its process.
  */
-#ifndef DMA_BUF_STORY_H
-#define DMA_BUF_STORY_H
+#ifndef DMA_BUF_DEMO_H
+#define DMA_BUF_DEMO_H
 
 #include <stdarg.h>
 
@@ -75,4 +75,4 @@ static inline unsigned char *map_or_fail(int fd, size_t size, int prot)
 	return map;
 }
 
-#endif /* DMA_BUF_STORY_H */
+#endif /* DMA_BUF_DEMO_H */
