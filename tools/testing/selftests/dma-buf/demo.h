@@ -12,14 +12,14 @@
 #include "../kselftest.h"
 
 /* The name of this process, for its messages */
-static const char *role = "story";
+static const char *process_name = "demo";
 
 __printf(1, 2)
-static inline void tell(const char *format, ...)
+static inline void say(const char *format, ...)
 {
 	va_list args;
 
-	printf("%s: ", role);
+	printf("%s: ", process_name);
 	va_start(args, format);
 	vprintf(format, args);
 	va_end(args);
@@ -28,28 +28,28 @@ static inline void tell(const char *format, ...)
 }
 
 /* Return @ret, or end the process with a message if it is an error. */
-static inline long step(const char *what, long ret)
+static inline long check_ret(const char *name, long ret)
 {
 	if (ret >= 0)
 		return ret;
-	tell("FAILED: %s: %s (errno %ld)", what, strerror(-ret), -ret);
+	say("FAILED: %s: %s (errno %ld)", name, strerror(-ret), -ret);
 	exit(1);
 }
 
-static inline void check(const char *what, bool holds)
+static inline void check(const char *name, bool holds)
 {
 	if (holds)
 		return;
-	tell("FAILED: %s", what);
+	say("FAILED: %s", name);
 	exit(1);
 }
 
-static inline void show(const char *what, char *text)
+static inline void say_text(const char *name, char *text)
 {
 	char *line;
 
-	check(what, text);
-	tell("%s", what);
+	check(name, text);
+	say("%s", name);
 	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
 		printf("    %s\n", line);
 	fflush(stdout);
@@ -63,7 +63,7 @@ static inline void write_all(int fd, const void *from, size_t size)
 
 	for (done = 0; done < size; done += put) {
 		put = write(fd, (const char *)from + done, size - done);
-		step("write the output file", or_errno(put));
+		check_ret("write the output file", or_errno(put));
 	}
 }
 
@@ -71,7 +71,7 @@ static inline unsigned char *map_or_fail(int fd, size_t size, int prot)
 {
 	void *map = mmap(NULL, size, prot, MAP_SHARED, fd, 0);
 
-	step("map the buffer", map == MAP_FAILED ? -errno : 0);
+	check_ret("map the buffer", map == MAP_FAILED ? -errno : 0);
 	return map;
 }
 

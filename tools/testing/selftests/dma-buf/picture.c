@@ -28,7 +28,7 @@ struct picture {
 	size_t pixels;		/* bytes of pixels, after the header */
 };
 
-struct story {
+struct transfer {
 	const struct exporter *exporter;
 	const char *in, *out;
 	int socket;		/* to the other process */
@@ -75,19 +75,19 @@ static bool ppm_header(struct picture *picture)
 
 static void picture_load(struct picture *picture, const char *path)
 {
-	int fd = step("open the input file", or_errno(open(path, O_RDONLY)));
+	int fd = check_ret("open the input file", or_errno(open(path, O_RDONLY)));
 	struct stat st;
 	ssize_t got;
 	size_t used;
 
-	step("stat the input file", or_errno(fstat(fd, &st)));
+	check_ret("stat the input file", or_errno(fstat(fd, &st)));
 	picture->file_size = st.st_size;
 	/* A terminating zero ends every header. */
 	picture->file = calloc(1, st.st_size + 1);
 	check("allocate memory for the input file", picture->file);
 	for (used = 0; used < picture->file_size; used += got) {
 		got = read(fd, picture->file + used, picture->file_size - used);
-		step("read the input file", or_errno(got));
+		check_ret("read the input file", or_errno(got));
 		check("the size of the input file is right", got);
 	}
 	close(fd);
@@ -97,16 +97,16 @@ static void picture_load(struct picture *picture, const char *path)
 
 /* The producer */
 
-static int producer_allocate(struct story *story)
+static int producer_allocate(struct transfer *transfer)
 {
-	int dev = step("open the exporter", story->exporter->open());
-	int fd = step("allocate the buffer",
-		      story->exporter->alloc(dev, story->size, true));
+	int dev = check_ret("open the exporter", transfer->exporter->open());
+	int fd = check_ret("allocate the buffer",
+			   transfer->exporter->alloc(dev, transfer->size, true));
 
 	close(dev);
-	step("name the buffer", sys_set_name(fd, NAME));
-	tell("allocated %zu bytes from %s, inode %lu, named \"%s\"",
-	     story->size, story->exporter->exp_name, inode_of(fd), NAME);
+	check_ret("name the buffer", sys_set_name(fd, NAME));
+	say("allocated %zu bytes from %s, inode %lu, named \"%s\"",
+	    transfer->size, transfer->exporter->exp_name, inode_of(fd), NAME);
 	return fd;
 }
 
@@ -125,32 +125,32 @@ static void producer_draw(unsigned char *map, const struct picture *picture)
 	}
 }
 
-static void producer_run(struct story *story, const struct picture *picture)
+static void producer_run(struct transfer *transfer, const struct picture *picture)
 {
-	int fd = producer_allocate(story);
-	unsigned char *map = map_or_fail(fd, story->size, PROT_READ | PROT_WRITE);
-	int timeline = step("open a timeline of fences", sys_timeline());
+	int fd = producer_allocate(transfer);
+	unsigned char *map = map_or_fail(fd, transfer->size, PROT_READ | PROT_WRITE);
+	int timeline = check_ret("open a timeline of fences", sys_timeline());
 	double start;
 	char byte;
 
 	/* Add the fence after START, which would wait for it otherwise. */
-	step("start CPU access",
-	     sys_sync_cpu(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE));
-	step("add a write fence to the buffer",
-	     sys_add_fence(fd, DMA_BUF_SYNC_WRITE, timeline, 1));
-	step("send the buffer", sys_send_fd(story->socket, fd));
-	tell("added a write fence and sent the empty buffer");
+	check_ret("start CPU access",
+		  sys_sync_cpu(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE));
+	check_ret("add a write fence to the buffer",
+		  sys_add_fence(fd, DMA_BUF_SYNC_WRITE, timeline, 1));
+	check_ret("send the buffer", sys_send_fd(transfer->socket, fd));
+	say("added a write fence and sent the empty buffer");
 	start = now_ms();
 	producer_draw(map, picture);
-	step("end CPU access",
-	     sys_sync_cpu(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE));
-	tell("wrote %zu bytes of pixels in %.0f ms", picture->pixels,
-	     now_ms() - start);
-	tell("signalling the fence");
-	step("signal the fence", sys_advance(timeline, 1));
+	check_ret("end CPU access",
+		  sys_sync_cpu(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE));
+	say("wrote %zu bytes of pixels in %.0f ms", picture->pixels,
+	    now_ms() - start);
+	say("signalling the fence");
+	check_ret("signal the fence", sys_advance(timeline, 1));
 	check("the consumer has finished",
-	      read(story->socket, &byte, 1) == 1);
-	munmap(map, story->size);
+	      read(transfer->socket, &byte, 1) == 1);
+	munmap(map, transfer->size);
 	close(fd);
 	close(timeline);
 }
@@ -165,36 +165,36 @@ static void consumer_wait(int fd)
 	int sleeps;
 
 	check("poll reports that the buffer is not ready yet", poll(&pfd, 1, 0) == 0);
-	tell("the pixels are not written yet, waiting in poll()");
+	say("the pixels are not written yet, waiting in poll()");
 	getrusage(RUSAGE_SELF, &before);
-	step("wait in poll()", or_errno(poll(&pfd, 1, 30000)));
+	check_ret("wait in poll()", or_errno(poll(&pfd, 1, 30000)));
 	getrusage(RUSAGE_SELF, &after);
 	sleeps = after.ru_nvcsw - before.ru_nvcsw;
 	check("poll reports that the buffer can be read", pfd.revents == POLLIN);
 	check("poll slept and woke once", sleeps == 1);
-	tell("readable after %.0f ms, woken %d time", now_ms() - start, sleeps);
+	say("readable after %.0f ms, woken %d time", now_ms() - start, sleeps);
 }
 
 /* Write the pixels of OUT.ppm from the mapping only. */
-static void consumer_save(struct story *story, int fd, const unsigned char *map)
+static void consumer_save(struct transfer *transfer, int fd, const unsigned char *map)
 {
 	struct picture picture = {};
 	int out;
 
-	picture_load(&picture, story->in);
-	step("start CPU access",
-	     sys_sync_cpu(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ));
+	picture_load(&picture, transfer->in);
+	check_ret("start CPU access",
+		  sys_sync_cpu(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ));
 	check("the buffer has the same pixels as the input file",
 	      !memcmp(map, picture.file + picture.header_size, picture.pixels));
-	tell("all %zu bytes are equal to those of %s", picture.pixels, story->in);
-	out = step("create the output file",
-		   or_errno(open(story->out, O_WRONLY | O_CREAT | O_TRUNC, 0644)));
+	say("all %zu bytes are equal to those of %s", picture.pixels, transfer->in);
+	out = check_ret("create the output file",
+			or_errno(open(transfer->out, O_WRONLY | O_CREAT | O_TRUNC, 0644)));
 	write_all(out, picture.file, picture.header_size);
 	write_all(out, map, picture.pixels);
-	step("close the output file", or_errno(close(out)));
-	step("end CPU access",
-	     sys_sync_cpu(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ));
-	tell("wrote %s from the buffer", story->out);
+	check_ret("close the output file", or_errno(close(out)));
+	check_ret("end CPU access",
+		  sys_sync_cpu(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ));
+	say("wrote %s from the buffer", transfer->out);
 	free(picture.file);
 }
 
@@ -216,65 +216,65 @@ static void consumer_show(int fd)
 	text = text_of(BUFINFO_PATH, 4096);
 	check("bufinfo has the buffer's name and vgem as its device",
 	      device_listed(text));
-	show("debugfs dma_buf/bufinfo", text);
+	say_text("debugfs dma_buf/bufinfo", text);
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	text = text_of(path, 4096);
 	check("fdinfo has the buffer's name",
 	      text && strstr(text, "\nname:\t" NAME "\n"));
-	show("fdinfo of the buffer", text);
+	say_text("fdinfo of the buffer", text);
 	text = text_of("/proc/self/maps", 65536);
 	line = line_with(text, "/dmabuf:" NAME);
 	check("maps has the buffer's name", line);
-	show("line of /proc/self/maps", strdup(line));
+	say_text("line of /proc/self/maps", strdup(line));
 	free(text);
 }
 
 static void consumer_import(int fd)
 {
-	int vgem = step("open the vgem device", vgem_open());
+	int vgem = check_ret("open the vgem device", vgem_open());
 	__u32 handle;
 
-	step("import the buffer into vgem", vgem_import(vgem, fd, &handle));
-	tell("the vgem driver imported the buffer as its handle %u", handle);
+	check_ret("import the buffer into vgem", vgem_import(vgem, fd, &handle));
+	say("the vgem driver imported the buffer as its handle %u", handle);
 	consumer_show(fd);
-	step("close vgem's handle", vgem_close_handle(vgem, handle));
+	check_ret("close vgem's handle", vgem_close_handle(vgem, handle));
 	close(vgem);
 }
 
-static void consumer_run(struct story *story)
+static void consumer_run(struct transfer *transfer)
 {
-	int fd = step("receive the buffer", sys_receive_fd(story->socket));
+	int fd = check_ret("receive the buffer", sys_receive_fd(transfer->socket));
 	unsigned char *map;
 	off_t size = lseek(fd, 0, SEEK_END);
 
-	check("lseek returns the buffer's size", size == (off_t)story->size);
-	tell("received %zu bytes, inode %lu", story->size, inode_of(fd));
+	check("lseek returns the buffer's size", size == (off_t)transfer->size);
+	say("received %zu bytes, inode %lu", transfer->size, inode_of(fd));
 	consumer_wait(fd);
-	map = map_or_fail(fd, story->size, PROT_READ);
-	consumer_save(story, fd, map);
+	map = map_or_fail(fd, transfer->size, PROT_READ);
+	consumer_save(transfer, fd, map);
 	consumer_import(fd);
-	munmap(map, story->size);
+	munmap(map, transfer->size);
 	close(fd);
 	check("notify the producer",
-	      write(story->socket, "!", 1) == 1);
+	      write(transfer->socket, "!", 1) == 1);
 }
 
 /* Both processes */
 
-static pid_t start(const char *name, struct story story, int mine, int other,
+static pid_t start(const char *name, struct transfer transfer, int mine, int other,
 		   const struct picture *picture)
 {
-	pid_t child = step("fork", or_errno(fork()));
+	pid_t child = check_ret("fork", or_errno(fork()));
 
 	if (child)
 		return child;
-	role = name;
+	process_name = name;
 	close(other);
-	story.socket = mine;
+	transfer.socket = mine;
 	if (picture)
-		producer_run(&story, picture);
+		producer_run(&transfer, picture);
 	else
-		consumer_run(&story);
+		consumer_run(&transfer);
 	exit(0);
 }
 
@@ -282,54 +282,54 @@ static bool ended_well(pid_t child)
 {
 	int status;
 
-	step("wait for a process", or_errno(waitpid(child, &status, 0)));
+	check_ret("wait for a process", or_errno(waitpid(child, &status, 0)));
 	return WIFEXITED(status) && !WEXITSTATUS(status);
 }
 
-static void run(struct story *story)
+static void run(struct transfer *transfer)
 {
-	long before = step("read " BUFINFO_PATH, sys_objects());
+	long before = check_ret("read " BUFINFO_PATH, sys_objects());
 	size_t page = getpagesize();
 	struct picture picture = {};
 	pid_t producer, consumer;
 	bool well;
 	int pair[2];
 
-	picture_load(&picture, story->in);
-	story->size = (picture.pixels + page - 1) / page * page;
-	tell("%s is %u x %u pixels, %zu bytes; %ld buffers are alive", story->in,
-	     picture.width, picture.height, picture.pixels, before);
-	step("make a pair of sockets",
-	     or_errno(socketpair(AF_UNIX, SOCK_STREAM, 0, pair)));
-	producer = start("producer", *story, pair[0], pair[1], &picture);
-	consumer = start("consumer", *story, pair[1], pair[0], NULL);
+	picture_load(&picture, transfer->in);
+	transfer->size = (picture.pixels + page - 1) / page * page;
+	say("%s is %u x %u pixels, %zu bytes; %ld buffers are alive", transfer->in,
+	    picture.width, picture.height, picture.pixels, before);
+	check_ret("make a pair of sockets",
+		  or_errno(socketpair(AF_UNIX, SOCK_STREAM, 0, pair)));
+	producer = start("producer", *transfer, pair[0], pair[1], &picture);
+	consumer = start("consumer", *transfer, pair[1], pair[0], NULL);
 	close(pair[0]);
 	close(pair[1]);
 	well = ended_well(consumer);
 	well = ended_well(producer) && well;
 	check("both processes have succeeded", well);
 	check("all buffers are freed", objects_settle(before));
-	tell("all closed, %ld buffers are alive as before", before);
+	say("all closed, %ld buffers are alive as before", before);
 	free(picture.file);
 }
 
 int main(int argc, char **argv)
 {
-	struct story story = {};
+	struct transfer transfer = {};
 
-	role = "picture";
+	process_name = "picture";
 	if (argc == 4 && !strcmp(argv[1], "heap"))
-		story.exporter = &heap_exporter;
+		transfer.exporter = &heap_exporter;
 	else if (argc == 4 && !strcmp(argv[1], "udmabuf"))
-		story.exporter = &udmabuf_exporter;
-	if (!story.exporter) {
+		transfer.exporter = &udmabuf_exporter;
+	if (!transfer.exporter) {
 		fprintf(stderr, "usage: picture heap|udmabuf IN.ppm OUT.ppm\n");
 		return 1;
 	}
 	/* Let a write to a process that has failed return an error. */
 	signal(SIGPIPE, SIG_IGN);
-	story.in = argv[2];
-	story.out = argv[3];
-	run(&story);
+	transfer.in = argv[2];
+	transfer.out = argv[3];
+	run(&transfer);
 	return 0;
 }

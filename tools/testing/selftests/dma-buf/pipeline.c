@@ -86,7 +86,7 @@ static void camera_control(int fd, __u32 id, __s32 value)
 {
 	struct v4l2_control control = { .id = id, .value = value };
 
-	step("set a control of the camera", sys_ioctl(fd, VIDIOC_S_CTRL, &control));
+	check_ret("set a control of the camera", sys_ioctl(fd, VIDIOC_S_CTRL, &control));
 }
 
 static void camera_set_up(int fd)
@@ -106,15 +106,15 @@ static void camera_set_up(int fd)
 		.memory = V4L2_MEMORY_DMABUF,
 	};
 
-	step("set the camera's format", sys_ioctl(fd, VIDIOC_S_FMT, &format));
+	check_ret("set the camera's format", sys_ioctl(fd, VIDIOC_S_FMT, &format));
 	check("the camera supports the display's size and format",
 	      format.fmt.pix.width == WIDTH && format.fmt.pix.height == HEIGHT &&
 	      format.fmt.pix.bytesperline == PITCH &&
 	      format.fmt.pix.pixelformat == V4L2_PIX_FMT_XBGR32);
 	camera_control(fd, VIVID_TEST_PATTERN, PATTERN_FULL_COLOUR_BARS);
 	camera_control(fd, VIVID_HOR_MOVEMENT, MOVE_LEFT);
-	step("make the camera import buffers",
-	     sys_ioctl(fd, VIDIOC_REQBUFS, &request));
+	check_ret("make the camera import buffers",
+		  sys_ioctl(fd, VIDIOC_REQBUFS, &request));
 	check("the camera uses all buffers",
 	      request.count == CAMERA_BUFFERS);
 }
@@ -129,7 +129,7 @@ static void camera_queue(struct pipeline *pipe, __u32 index)
 		.length = CAMERA_SIZE,
 	};
 
-	step("queue a buffer to the camera", sys_ioctl(pipe->camera, VIDIOC_QBUF, &arg));
+	check_ret("queue a buffer to the camera", sys_ioctl(pipe->camera, VIDIOC_QBUF, &arg));
 }
 
 static __u32 camera_dequeue(struct pipeline *pipe, struct frame *frame)
@@ -140,7 +140,7 @@ static __u32 camera_dequeue(struct pipeline *pipe, struct frame *frame)
 	};
 
 	wait_for("the camera has a frame in time", pipe->camera, POLLIN);
-	step("dequeue a frame", sys_ioctl(pipe->camera, VIDIOC_DQBUF, &arg));
+	check_ret("dequeue a frame", sys_ioctl(pipe->camera, VIDIOC_DQBUF, &arg));
 	check("the frame has no error", !(arg.flags & V4L2_BUF_FLAG_ERROR));
 	frame->sequence = arg.sequence;
 	frame->taken = now_ms();
@@ -151,7 +151,7 @@ static void camera_stream(struct pipeline *pipe, unsigned long request)
 {
 	int type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
 
-	step("start or stop the camera", sys_ioctl(pipe->camera, request, &type));
+	check_ret("start or stop the camera", sys_ioctl(pipe->camera, request, &type));
 }
 
 /* The saver */
@@ -169,10 +169,10 @@ static void saver_write(struct pipeline *pipe, __u32 number, const unsigned char
 		*to++ = map[0];
 	}
 	snprintf(path, sizeof(path), "%s/frame-%03u.ppm", pipe->directory, number);
-	fd = step("create a file", or_errno(open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644)));
+	fd = check_ret("create a file", or_errno(open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644)));
 	dprintf(fd, "P6\n%d %d\n255\n", WIDTH, HEIGHT);
 	write_all(fd, pixels, sizeof(pixels));
-	step("close the file", or_errno(close(fd)));
+	check_ret("close the file", or_errno(close(fd)));
 }
 
 static void saver_run(struct pipeline *pipe)
@@ -183,17 +183,17 @@ static void saver_run(struct pipeline *pipe)
 	double start;
 
 	for (i = 0; i < SCREEN_BUFFERS; i++) {
-		fd[i] = step("receive a buffer", sys_receive_fd(pipe->socket));
+		fd[i] = check_ret("receive a buffer", sys_receive_fd(pipe->socket));
 		map[i] = map_or_fail(fd[i], PITCH * HEIGHT, PROT_READ);
 	}
 	while (read(pipe->socket, &frame, sizeof(frame)) == sizeof(frame)) {
 		start = now_ms();
-		step("start CPU access",
-		     sys_sync_cpu(fd[frame.screen], DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ));
+		check_ret("start CPU access",
+			  sys_sync_cpu(fd[frame.screen], DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ));
 		frame.waited = now_ms() - start;
 		saver_write(pipe, frame.number, map[frame.screen]);
-		step("end CPU access",
-		     sys_sync_cpu(fd[frame.screen], DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ));
+		check_ret("end CPU access",
+			  sys_sync_cpu(fd[frame.screen], DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ));
 		frame.saved = now_ms();
 		check("return a buffer",
 		      write(pipe->socket, &frame, sizeof(frame)) == sizeof(frame));
@@ -204,13 +204,13 @@ static void saver_start(struct pipeline *pipe)
 {
 	int pair[2];
 
-	step("make a pair of sockets",
-	     or_errno(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)));
-	pipe->saver = step("fork", or_errno(fork()));
+	check_ret("make a pair of sockets",
+		  or_errno(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)));
+	pipe->saver = check_ret("fork", or_errno(fork()));
 	pipe->socket = pair[!pipe->saver];
 	close(pair[!!pipe->saver]);
 	if (!pipe->saver) {
-		role = "saver";
+		process_name = "saver";
 		saver_run(pipe);
 		exit(0);
 	}
@@ -255,7 +255,7 @@ static void check_attached(void)
 		check("bufinfo lists both devices for each camera buffer",
 		      both_attached(text, name));
 	}
-	show("debugfs dma_buf/bufinfo", text);
+	say_text("debugfs dma_buf/bufinfo", text);
 }
 
 static void check_nothing_copied(struct pipeline *pipe)
@@ -271,33 +271,33 @@ static void check_nothing_copied(struct pipeline *pipe)
 	check("the display reads the buffers that the camera wrote", same == CAMERA_BUFFERS);
 	check("no process has mapped a camera buffer", !mapped);
 	check("the saver has mapped the writeback buffers", screens == SCREEN_BUFFERS);
-	tell("buffers: %d from the camera to the display, %d from the display to the saver",
-	     CAMERA_BUFFERS, SCREEN_BUFFERS);
-	tell("%d of %d framebuffers are the camera's own dma-bufs, by inode number",
-	     same, CAMERA_BUFFERS);
-	tell("copies between capture and scanout: %d (mappings of these buffers: %d)",
-	     CAMERA_BUFFERS - same, mapped);
+	say("buffers: %d from the camera to the display, %d from the display to the saver",
+	    CAMERA_BUFFERS, SCREEN_BUFFERS);
+	say("%d of %d framebuffers are the camera's own dma-bufs, by inode number",
+	    same, CAMERA_BUFFERS);
+	say("copies between capture and scanout: %d (mappings of these buffers: %d)",
+	    CAMERA_BUFFERS - same, mapped);
 }
 
 /* The pipeline */
 
 static void make_buffers(struct pipeline *pipe)
 {
-	int heap = step("open the system heap", heap_open());
+	int heap = check_ret("open the system heap", heap_open());
 	char name[32];
 	int i;
 
 	for (i = 0; i < CAMERA_BUFFERS; i++) {
-		pipe->source[i].fd = step("allocate a camera buffer",
-					  heap_alloc(heap, CAMERA_SIZE, true));
+		pipe->source[i].fd = check_ret("allocate a camera buffer",
+					       heap_alloc(heap, CAMERA_SIZE, true));
 		snprintf(name, sizeof(name), "camera-%d", i);
-		step("name it", sys_set_name(pipe->source[i].fd, name));
+		check_ret("name it", sys_set_name(pipe->source[i].fd, name));
 		pipe->source[i].fb = display_import(&pipe->display, pipe->source[i].fd);
 	}
 	for (i = 0; i < SCREEN_BUFFERS; i++) {
 		pipe->screen[i].fd = display_allocate(&pipe->display);
 		snprintf(name, sizeof(name), "screen-%d", i);
-		step("name it", sys_set_name(pipe->screen[i].fd, name));
+		check_ret("name it", sys_set_name(pipe->screen[i].fd, name));
 		pipe->screen[i].fb = display_import(&pipe->display, pipe->screen[i].fd);
 	}
 	close(heap);
@@ -308,7 +308,7 @@ static void send_screens(struct pipeline *pipe)
 	int i;
 
 	for (i = 0; i < SCREEN_BUFFERS; i++)
-		step("send a buffer", sys_send_fd(pipe->socket, pipe->screen[i].fd));
+		check_ret("send a buffer", sys_send_fd(pipe->socket, pipe->screen[i].fd));
 }
 
 /*
@@ -320,8 +320,8 @@ static void show_frame(struct pipeline *pipe, struct frame *frame, struct buffer
 	struct buffer *screen = &pipe->screen[frame->screen];
 	int fence = display_flip(&pipe->display, source, screen, !frame->number);
 
-	step("add the display's fence to the buffer",
-	     sys_import_fence(screen->fd, DMA_BUF_SYNC_WRITE, fence));
+	check_ret("add the display's fence to the buffer",
+		  sys_import_fence(screen->fd, DMA_BUF_SYNC_WRITE, fence));
 	close(fence);
 	check("notify the saver",
 	      write(pipe->socket, frame, sizeof(*frame)) == sizeof(*frame));
@@ -364,7 +364,7 @@ static void stream(struct pipeline *pipe)
 		if (i)		/* the display has released the frame before */
 			camera_queue(pipe, before);
 		if (i == SHOW_AT || (i < SHOW_AT && i + 1 == pipe->frames)) {
-			tell("frame %u:", i);
+			say("frame %u:", i);
 			check_attached();
 			check_nothing_copied(pipe);
 		}
@@ -372,7 +372,7 @@ static void stream(struct pipeline *pipe)
 	camera_stream(pipe, VIDIOC_STREAMOFF);
 }
 
-static void tell_times(struct pipeline *pipe)
+static void print_times(struct pipeline *pipe)
 {
 	double flip = 0, wait = 0, save = 0, longest = 0;
 	struct frame *frame, *end = pipe->log + pipe->frames;
@@ -393,13 +393,13 @@ static void tell_times(struct pipeline *pipe)
 			frame->taken, frame->flipped, frame->waited, frame->saved);
 	}
 	check("frames.txt is written", !fclose(f));
-	tell("%u frames in %.0f ms, %u lost by the camera", pipe->frames,
-	     end[-1].saved - pipe->log[0].taken,
-	     end[-1].sequence - pipe->log[0].sequence + 1 - pipe->frames);
-	tell("a frame is shown after %.1f ms on average, saved after %.1f ms, at most %.1f",
-	     flip / pipe->frames, save / pipe->frames, longest);
-	tell("the saver waits for a frame's fence for %.1f ms on average",
-	     wait / pipe->frames);
+	say("%u frames in %.0f ms, %u lost by the camera", pipe->frames,
+	    end[-1].saved - pipe->log[0].taken,
+	    end[-1].sequence - pipe->log[0].sequence + 1 - pipe->frames);
+	say("a frame is shown after %.1f ms on average, saved after %.1f ms, at most %.1f",
+	    flip / pipe->frames, save / pipe->frames, longest);
+	say("the saver waits for a frame's fence for %.1f ms on average",
+	    wait / pipe->frames);
 }
 
 /* Clean up by closing the devices, as most programs do. */
@@ -408,7 +408,7 @@ static void finish(struct pipeline *pipe)
 	int status, i;
 
 	shutdown(pipe->socket, SHUT_WR);
-	step("wait for the saver", or_errno(waitpid(pipe->saver, &status, 0)));
+	check_ret("wait for the saver", or_errno(waitpid(pipe->saver, &status, 0)));
 	check("the saver has succeeded", WIFEXITED(status) && !WEXITSTATUS(status));
 	close(pipe->socket);
 	display_off(&pipe->display);
@@ -431,27 +431,27 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: pipeline DIRECTORY [FRAMES]\n");
 		return 1;
 	}
-	role = "pipeline";
+	process_name = "pipeline";
 	signal(SIGPIPE, SIG_IGN);
 	pipe.directory = argv[1];
 	pipe.log = calloc(pipe.frames, sizeof(*pipe.log));
 	check("allocate memory", pipe.log);
-	before = step("read " BUFINFO_PATH, sys_objects());
+	before = check_ret("read " BUFINFO_PATH, sys_objects());
 	/*
 	 * Fork the saver first, so that it has only the buffers that it
 	 * receives.
 	 */
 	saver_start(&pipe);
 	display_set_up(&pipe.display);
-	pipe.camera = step("open the camera", camera_open());
+	pipe.camera = check_ret("open the camera", camera_open());
 	camera_set_up(pipe.camera);
 	make_buffers(&pipe);
 	send_screens(&pipe);
 	stream(&pipe);
 	finish(&pipe);
-	tell_times(&pipe);
+	print_times(&pipe);
 	check("all buffers are freed", objects_settle(before));
-	tell("all closed, %ld buffers are alive as before", before);
+	say("all closed, %ld buffers are alive as before", before);
 	free(pipe.log);
 	return 0;
 }

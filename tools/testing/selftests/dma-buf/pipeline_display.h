@@ -35,11 +35,11 @@ struct display {
 	__u32 mode;
 };
 
-static inline void wait_for(const char *what, int fd, short events)
+static inline void wait_for(const char *name, int fd, short events)
 {
 	struct pollfd pfd = { .fd = fd, .events = events };
 
-	check(what, poll(&pfd, 1, PATIENCE_MS) == 1 && pfd.revents & events);
+	check(name, poll(&pfd, 1, PATIENCE_MS) == 1 && pfd.revents & events);
 }
 
 /* The objects of the display, found by name and type */
@@ -77,19 +77,19 @@ static inline __u32 display_property(int fd, __u32 object, __u32 type, const cha
 	struct drm_mode_get_property property;
 	__u32 i;
 
-	step("list properties", sys_ioctl(fd, DRM_IOCTL_MODE_OBJ_GETPROPERTIES, &list));
+	check_ret("list properties", sys_ioctl(fd, DRM_IOCTL_MODE_OBJ_GETPROPERTIES, &list));
 	for (i = 0; i < list.count_props; i++) {
 		memset(&property, 0, sizeof(property));
 		property.prop_id = ids[i];
-		step("get a property",
-		     sys_ioctl(fd, DRM_IOCTL_MODE_GETPROPERTY, &property));
+		check_ret("get a property",
+			  sys_ioctl(fd, DRM_IOCTL_MODE_GETPROPERTY, &property));
 		if (strcmp(property.name, name))
 			continue;
 		if (value)
 			*value = values[i];
 		return ids[i];
 	}
-	tell("FAILED: the display has no property %s", name);
+	say("FAILED: the display has no property %s", name);
 	exit(1);
 }
 
@@ -105,13 +105,13 @@ static inline void display_find_outputs(struct display *display)
 	};
 	struct drm_mode_get_connector connector;
 
-	step("list the display's objects",
-	     sys_ioctl(display->fd, DRM_IOCTL_MODE_GETRESOURCES, &res));
+	check_ret("list the display's objects",
+		  sys_ioctl(display->fd, DRM_IOCTL_MODE_GETRESOURCES, &res));
 	for (i = 0; i < res.count_connectors; i++) {
 		memset(&connector, 0, sizeof(connector));
 		connector.connector_id = connectors[i];
-		step("get a connector",
-		     sys_ioctl(display->fd, DRM_IOCTL_MODE_GETCONNECTOR, &connector));
+		check_ret("get a connector",
+			  sys_ioctl(display->fd, DRM_IOCTL_MODE_GETCONNECTOR, &connector));
 		if (connector.connector_type == DRM_MODE_CONNECTOR_WRITEBACK)
 			display->writeback = connectors[i];
 	}
@@ -129,8 +129,8 @@ static inline void display_find_plane(struct display *display)
 	};
 	__u64 type;
 
-	step("list the display's planes",
-	     sys_ioctl(display->fd, DRM_IOCTL_MODE_GETPLANERESOURCES, &res));
+	check_ret("list the display's planes",
+		  sys_ioctl(display->fd, DRM_IOCTL_MODE_GETPLANERESOURCES, &res));
 	for (i = 0; i < res.count_planes && !display->plane; i++) {
 		display_property(display->fd, planes[i], DRM_MODE_OBJECT_PLANE, "type",
 				 &type);
@@ -189,8 +189,8 @@ static inline void display_make_mode(struct display *display)
 		.data = (uintptr_t)&mode, .length = sizeof(mode),
 	};
 
-	step("create the display's mode",
-	     sys_ioctl(display->fd, DRM_IOCTL_MODE_CREATEPROPBLOB, &blob));
+	check_ret("create the display's mode",
+		  sys_ioctl(display->fd, DRM_IOCTL_MODE_CREATEPROPBLOB, &blob));
 	display->mode = blob.blob_id;
 }
 
@@ -199,11 +199,11 @@ static inline void display_set_up(struct display *display)
 	struct drm_set_client_cap atomic = { DRM_CLIENT_CAP_ATOMIC, 1 };
 	struct drm_set_client_cap writeback = { DRM_CLIENT_CAP_WRITEBACK_CONNECTORS, 1 };
 
-	display->fd = step("open the display", display_open(&display->minor));
-	step("use atomic commits",
-	     sys_ioctl(display->fd, DRM_IOCTL_SET_CLIENT_CAP, &atomic));
-	step("use writeback connectors",
-	     sys_ioctl(display->fd, DRM_IOCTL_SET_CLIENT_CAP, &writeback));
+	display->fd = check_ret("open the display", display_open(&display->minor));
+	check_ret("use atomic commits",
+		  sys_ioctl(display->fd, DRM_IOCTL_SET_CLIENT_CAP, &atomic));
+	check_ret("use writeback connectors",
+		  sys_ioctl(display->fd, DRM_IOCTL_SET_CLIENT_CAP, &writeback));
 	display_find_outputs(display);
 	display_find_plane(display);
 	display_find_properties(display);
@@ -223,12 +223,12 @@ static inline __u32 display_import(struct display *display, int fd)
 	};
 	struct drm_gem_close close = {};
 
-	step("import a buffer into the display",
-	     sys_ioctl(display->fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime));
+	check_ret("import a buffer into the display",
+		  sys_ioctl(display->fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime));
 	fb.handles[0] = prime.handle;
-	step("create a framebuffer", sys_ioctl(display->fd, DRM_IOCTL_MODE_ADDFB2, &fb));
+	check_ret("create a framebuffer", sys_ioctl(display->fd, DRM_IOCTL_MODE_ADDFB2, &fb));
 	close.handle = prime.handle;	/* the framebuffer holds a reference */
-	step("close the handle", sys_ioctl(display->fd, DRM_IOCTL_GEM_CLOSE, &close));
+	check_ret("close the handle", sys_ioctl(display->fd, DRM_IOCTL_GEM_CLOSE, &close));
 	return fb.fb_id;
 }
 
@@ -241,13 +241,13 @@ static inline int display_allocate(struct display *display)
 	struct drm_prime_handle prime = { .flags = DRM_CLOEXEC | DRM_RDWR };
 	struct drm_gem_close close = {};
 
-	step("allocate a buffer of the display",
-	     sys_ioctl(display->fd, DRM_IOCTL_MODE_CREATE_DUMB, &dumb));
+	check_ret("allocate a buffer of the display",
+		  sys_ioctl(display->fd, DRM_IOCTL_MODE_CREATE_DUMB, &dumb));
 	check("its rows have the camera's length", dumb.pitch == PITCH);
 	prime.handle = dumb.handle;
-	step("export it", sys_ioctl(display->fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime));
+	check_ret("export it", sys_ioctl(display->fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime));
 	close.handle = dumb.handle;
-	step("close the handle", sys_ioctl(display->fd, DRM_IOCTL_GEM_CLOSE, &close));
+	check_ret("close the handle", sys_ioctl(display->fd, DRM_IOCTL_GEM_CLOSE, &close));
 	return prime.fd;
 }
 
@@ -259,14 +259,14 @@ static inline unsigned long display_backing(struct display *display, __u32 fb)
 	struct drm_gem_close handle = {};
 	unsigned long ino;
 
-	step("get a framebuffer's handle",
-	     sys_ioctl(display->fd, DRM_IOCTL_MODE_GETFB2, &info));
+	check_ret("get a framebuffer's handle",
+		  sys_ioctl(display->fd, DRM_IOCTL_MODE_GETFB2, &info));
 	prime.handle = info.handles[0];
-	step("export it", sys_ioctl(display->fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime));
+	check_ret("export it", sys_ioctl(display->fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime));
 	ino = inode_of(prime.fd);
 	close(prime.fd);
 	handle.handle = info.handles[0];
-	step("close the handle", sys_ioctl(display->fd, DRM_IOCTL_GEM_CLOSE, &handle));
+	check_ret("close the handle", sys_ioctl(display->fd, DRM_IOCTL_GEM_CLOSE, &handle));
 	return ino;
 }
 
@@ -338,7 +338,7 @@ static inline int display_flip(struct display *display, struct buffer *source,
 	request_add(&request, display->writeback, display->writeback_fb_id, screen->fb);
 	request_add(&request, display->writeback, display->writeback_fence,
 		    (uintptr_t)&fence);
-	step("flip to a frame", request_commit(display, &request, flags));
+	check_ret("flip to a frame", request_commit(display, &request, flags));
 	check("the display returns a writeback fence", fence >= 0);
 	return fence;
 }
@@ -391,8 +391,8 @@ static inline void display_off(struct display *display)
 	request_switch(display, &request, false);
 	request_add(&request, display->plane, display->plane_fb_id, 0);
 	request_add(&request, display->writeback, display->writeback_crtc_id, 0);
-	step("switch the display off",
-	     request_commit(display, &request, DRM_MODE_ATOMIC_ALLOW_MODESET));
+	check_ret("switch the display off",
+		  request_commit(display, &request, DRM_MODE_ATOMIC_ALLOW_MODESET));
 }
 
 #endif /* PIPELINE_DISPLAY_H */
