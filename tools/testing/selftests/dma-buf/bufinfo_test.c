@@ -61,7 +61,7 @@ TEST_F(buffer, columns)
 	EXPECT_EQ(O_RDWR, row->flags);
 	EXPECT_EQ(3, row->mode & 3);
 	EXPECT_EQ(1, row->count);
-	EXPECT_STREQ(self->from->exp_name, row->exp_name);
+	EXPECT_STREQ(self->exporter->exp_name, row->exp_name);
 	EXPECT_STREQ("a name with spaces", row->name);
 	EXPECT_EQ(0, row->pending + row->signalled);
 	EXPECT_EQ(0, row->devices);
@@ -128,7 +128,7 @@ TEST_F(buffer, fences)
 /* Passes when an importing device is listed while it is attached. */
 TEST_F(buffer, attached_device)
 {
-	int dev = vgem_open(), own = self->from == &vgem_exporter;
+	int dev = vgem_open(), own = self->exporter == &vgem_exporter;
 	struct bufinfo_row *row;
 	__u32 handle;
 
@@ -162,7 +162,7 @@ TEST_F(buffer, importer_keeps_it_alive)
 		SKIP(goto out, SKIP_BUFINFO);
 	if (dev < 0)
 		SKIP(goto out, "no importer: needs %s", vgem_exporter.config);
-	if (self->from == &vgem_exporter)
+	if (self->exporter == &vgem_exporter)
 		SKIP(goto out, "vgem does not attach to its own buffers");
 	ASSERT_EQ(0, vgem_import(dev, self->fd, &handle));
 	close_buffer();
@@ -184,7 +184,7 @@ TEST_F(buffer, piecewise)
 	if (self->objects < 0)
 		SKIP(return, SKIP_BUFINFO);
 	for (i = 0; i < MANY; i++) {
-		fd[i] = must(self->from->alloc(self->dev, self->page, true));
+		fd[i] = must(self->exporter->alloc(self->dev, self->page, true));
 		if (i % 3)
 			set_name(fd[i], "one of many, with a long name.");
 	}
@@ -228,13 +228,13 @@ static atomic_bool churning;
 /* Create and close buffers; those created first are closed first. */
 static int churn(struct worker *worker)
 {
-	const struct exporter *from = (void *)(uintptr_t)worker->arg;
+	const struct exporter *exporter = (void *)(uintptr_t)worker->arg;
 	int fd[5] = { -1, -1, -1, -1, -1 }, i;
 
 	for (i = 0; churning; i = (i + 1) % 5) {
 		if (fd[i] >= 0)
 			close(fd[i]);
-		fd[i] = from->alloc(worker->fd, getpagesize(), true);
+		fd[i] = exporter->alloc(worker->fd, getpagesize(), true);
 		if (fd[i] < 0)
 			return fd[i];
 	}
@@ -258,11 +258,11 @@ TEST_F(buffer, listed_while_others_come_and_go)
 	if (self->objects < 0)
 		SKIP(return, SKIP_BUFINFO);
 	for (i = 0; i < 24; i++) {
-		fd[i] = must(self->from->alloc(self->dev, self->page, true));
+		fd[i] = must(self->exporter->alloc(self->dev, self->page, true));
 		ino[i] = inode_of(fd[i]);
 	}
 	churning = true;
-	worker.arg = (uintptr_t)self->from;
+	worker.arg = (uintptr_t)self->exporter;
 	worker_start(&worker);
 	for (i = 0; i < 60; i++) {
 		read_bufinfo(&info, step[i % ARRAY_SIZE(step)]);
@@ -278,7 +278,7 @@ TEST_F(buffer, listed_while_others_come_and_go)
 }
 
 /* Allocate @fd on CPU 1; return false if CPU 1 cannot be taken offline. */
-static bool alloc_on_cpu1(const struct exporter *from, int dev, int *fd)
+static bool alloc_on_cpu1(const struct exporter *exporter, int dev, int *fd)
 {
 	cpu_set_t before, cpu1;
 
@@ -288,7 +288,7 @@ static bool alloc_on_cpu1(const struct exporter *from, int dev, int *fd)
 	    sched_getaffinity(0, sizeof(before), &before) ||
 	    sched_setaffinity(0, sizeof(cpu1), &cpu1))
 		return false;
-	*fd = from->alloc(dev, getpagesize(), true);
+	*fd = exporter->alloc(dev, getpagesize(), true);
 	sched_setaffinity(0, sizeof(before), &before);
 	return true;
 }
@@ -303,7 +303,7 @@ TEST_F(buffer, listed_without_its_cpu)
 
 	if (self->objects < 0)
 		SKIP(return, SKIP_BUFINFO);
-	if (!alloc_on_cpu1(self->from, self->dev, &fd))
+	if (!alloc_on_cpu1(self->exporter, self->dev, &fd))
 		SKIP(return, "no second CPU to take offline: needs CONFIG_HOTPLUG_CPU, root");
 	ASSERT_LE(0, fd);
 
@@ -321,14 +321,14 @@ TEST_F(buffer, listed_without_its_cpu)
 }
 
 /* Close every second one of @count buffers and allocate as many new ones. */
-static int replace_odd(const struct exporter *from, int dev, int *fd, int count)
+static int replace_odd(const struct exporter *exporter, int dev, int *fd, int count)
 {
 	int i;
 
 	for (i = 1; i < count; i += 2)
 		close(fd[i]);
 	for (i = 1; i < count; i += 2) {
-		fd[i] = from->alloc(dev, getpagesize(), true);
+		fd[i] = exporter->alloc(dev, getpagesize(), true);
 		if (fd[i] < 0)
 			return fd[i];
 	}
@@ -348,11 +348,11 @@ TEST_F(buffer, changes_between_two_reads)
 	if (self->objects < 0)
 		SKIP(return, SKIP_BUFINFO);
 	for (i = 0; i < 40; i++)
-		fd[i] = must(self->from->alloc(self->dev, self->page, true));
+		fd[i] = must(self->exporter->alloc(self->dev, self->page, true));
 	for (first = 90; first < 3000; first += 211) {
 		listing = must(or_errno(open(BUFINFO_PATH, O_RDONLY | O_CLOEXEC)));
 		ASSERT_EQ(first, read(listing, text, first));
-		ASSERT_EQ(0, replace_odd(self->from, self->dev, fd, 40));
+		ASSERT_EQ(0, replace_odd(self->exporter, self->dev, fd, 40));
 		rest = text_of_fd(listing, 4096);
 		ASSERT_NE(NULL, rest);
 		snprintf(text + first, sizeof(text) - first, "%s", rest);
@@ -392,7 +392,7 @@ TEST_F(buffer, fdinfo)
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->fd);
 	snprintf(expected, sizeof(expected),
 		 "size:\t%zu\ncount:\t2\nexp_name:\t%s\nname:\tshown\n",
-		 self->size, self->from->exp_name);
+		 self->size, self->exporter->exp_name);
 	text = text_of(path, 4096);
 	ASSERT_NE(NULL, text);
 	tail = strstr(text, "size:\t");
@@ -410,7 +410,7 @@ TEST_F(buffer, fdinfo_without_a_name)
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->fd);
 	snprintf(expected, sizeof(expected), "size:\t%zu\ncount:\t1\nexp_name:\t%s\n",
-		 self->size, self->from->exp_name);
+		 self->size, self->exporter->exp_name);
 	text = text_of(path, 4096);
 	ASSERT_NE(NULL, text);
 	tail = strstr(text, "size:\t");

@@ -12,7 +12,7 @@
 
 FIXTURE(buffer)
 {
-	const struct exporter *from;
+	const struct exporter *exporter;
 	size_t page, size;
 	long objects;	/* number before the test, or -errno without debugfs */
 	int timeline;	/* of sw_sync, or -errno without it */
@@ -22,24 +22,24 @@ FIXTURE(buffer)
 
 FIXTURE_VARIANT(buffer)
 {
-	const struct exporter *from;
+	const struct exporter *exporter;
 };
 
-FIXTURE_VARIANT_ADD(buffer, heap) { .from = &heap_exporter };
-FIXTURE_VARIANT_ADD(buffer, udmabuf) { .from = &udmabuf_exporter };
-FIXTURE_VARIANT_ADD(buffer, vgem) { .from = &vgem_exporter };
+FIXTURE_VARIANT_ADD(buffer, heap) { .exporter = &heap_exporter };
+FIXTURE_VARIANT_ADD(buffer, udmabuf) { .exporter = &udmabuf_exporter };
+FIXTURE_VARIANT_ADD(buffer, vgem) { .exporter = &vgem_exporter };
 
 FIXTURE_SETUP(buffer)
 {
-	self->from = variant->from;
+	self->exporter = variant->exporter;
 	self->page = getpagesize();
 	self->size = BUFFER_PAGES * self->page;
-	self->dev = self->from->open();
+	self->dev = self->exporter->open();
 	if (self->dev < 0)
-		SKIP(return, "no such exporter: needs %s", self->from->config);
+		SKIP(return, "no such exporter: needs %s", self->exporter->config);
 	self->objects = sys_objects();
 	self->timeline = sys_timeline();
-	self->fd = must(self->from->alloc(self->dev, self->size, true));
+	self->fd = must(self->exporter->alloc(self->dev, self->size, true));
 	self->ino = inode_of(self->fd);
 }
 

@@ -91,13 +91,13 @@ TEST_F(buffer, inode_numbers_are_unique)
 	int fd[64], i, j;
 
 	for (i = 0; i < 64; i++) {
-		fd[i] = must(self->from->alloc(self->dev, self->page, true));
+		fd[i] = must(self->exporter->alloc(self->dev, self->page, true));
 		ino[i] = inode_of(fd[i]);
 	}
 	for (i = 0; i < 64; i++)
 		close(fd[i]);
 	for (i = 64; i < 96; i++) {
-		fd[0] = must(self->from->alloc(self->dev, self->page, true));
+		fd[0] = must(self->exporter->alloc(self->dev, self->page, true));
 		ino[i] = inode_of(fd[0]);
 		close(fd[0]);
 	}
@@ -112,7 +112,7 @@ TEST_F(buffer, inode_numbers_are_unique)
 /* Passes when an fd has the flags that its creator requested. */
 TEST_F(buffer, descriptor_flags)
 {
-	int plain = must(self->from->alloc(self->dev, self->page, false));
+	int plain = must(self->exporter->alloc(self->dev, self->page, false));
 
 	EXPECT_EQ(FD_CLOEXEC, fcntl(self->fd, F_GETFD));
 	EXPECT_EQ(0, fcntl(plain, F_GETFD));
@@ -130,9 +130,9 @@ TEST_F(buffer, read_only)
 	void *map;
 	int ro;
 
-	if (!self->from->alloc_read_only)
-		SKIP(return, "%s has no read-only buffers", self->from->exp_name);
-	ro = must(self->from->alloc_read_only(self->dev, self->page));
+	if (!self->exporter->alloc_read_only)
+		SKIP(return, "%s has no read-only buffers", self->exporter->exp_name);
+	ro = must(self->exporter->alloc_read_only(self->dev, self->page));
 	EXPECT_EQ(O_RDONLY, fcntl(ro, F_GETFL));
 	err_mmap(EACCES, self->page, PROT_WRITE, MAP_SHARED, ro, 0);
 	map = mmap(NULL, self->page, PROT_READ, MAP_SHARED, ro, 0);
@@ -305,7 +305,7 @@ static int exec_and_look(int fd)
 /* Passes when exec() closes close-on-exec fds and no others. */
 TEST_F(buffer, exec)
 {
-	int plain = must(self->from->alloc(self->dev, 2 * self->page, false));
+	int plain = must(self->exporter->alloc(self->dev, 2 * self->page, false));
 
 	EXPECT_EQ(0, exec_and_look(self->fd));
 	EXPECT_EQ(2, exec_and_look(plain));
@@ -443,7 +443,7 @@ TEST_F(buffer, inode_number)
 	ASSERT_EQ(1, found);
 	free(text);
 	EXPECT_EQ(st.st_ino, ino);
-	other = must(self->from->alloc(self->dev, self->size, true));
+	other = must(self->exporter->alloc(self->dev, self->size, true));
 	EXPECT_NE(ino, inode_of(other));
 	close(other);
 	if (self->objects < 0)
@@ -464,12 +464,12 @@ static long open_files(void)
 	return count;
 }
 
-static int come_and_go(const struct exporter *from, int dev, unsigned int count)
+static int come_and_go(const struct exporter *exporter, int dev, unsigned int count)
 {
 	int fd, ret = 0;
 
 	while (count-- && !ret) {
-		fd = from->alloc(dev, getpagesize(), true);
+		fd = exporter->alloc(dev, getpagesize(), true);
 		ret = fd < 0 ? fd : close(fd);
 	}
 	return ret;
@@ -483,15 +483,15 @@ static int come_and_go(const struct exporter *from, int dev, unsigned int count)
  */
 TEST_F_TIMEOUT(buffer, many_come_and_go, PATIENCE)
 {
-	bool all = self->from == &heap_exporter && sizeof(long) == 8;
+	bool all = self->exporter == &heap_exporter && sizeof(long) == 8;
 	long before, files = open_files();
 	int fds = open_fds();
 
 	if (!access("/sys/kernel/debug/kmemleak", F_OK))
 		SKIP(return, "CONFIG_DEBUG_KMEMLEAK delays the freeing of memory");
-	ASSERT_EQ(0, come_and_go(self->from, self->dev, 1000));
+	ASSERT_EQ(0, come_and_go(self->exporter, self->dev, 1000));
 	before = must(meminfo_kib("Slab:"));
-	ASSERT_EQ(0, come_and_go(self->from, self->dev, all ? 100000 : 5000));
+	ASSERT_EQ(0, come_and_go(self->exporter, self->dev, all ? 100000 : 5000));
 	EXPECT_TRUE(slab_settles(before + NOISE))
 		TH_LOG("%ld KiB more", meminfo_kib("Slab:") - before);
 	EXPECT_EQ(fds, open_fds());

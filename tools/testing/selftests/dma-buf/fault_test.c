@@ -29,7 +29,7 @@ struct operation {
 	unsigned int added;	/* fences that the call adds */
 	unsigned int waits;	/* fences to wait for, besides the signaller's */
 
-	const struct exporter *from;
+	const struct exporter *exporter;
 	size_t size;
 	int dev, fd, epoll, importer, added_fd, timelines[8];
 	struct worker signaller;
@@ -206,7 +206,7 @@ static void walk_case(struct __test_metadata *_metadata, struct operation *op)
 /* The size is a page more than a power of two: the memory is not contiguous. */
 #define walk_faults(...) ({						\
 	struct operation operation = {					\
-		.from = self->from, .dev = self->dev, .fd = self->fd,	\
+		.exporter = self->exporter, .dev = self->dev, .fd = self->fd,	\
 		.size = self->size + self->page,			\
 		__VA_ARGS__						\
 	};								\
@@ -221,7 +221,7 @@ static bool close_result(struct operation *op, int ret)
 
 static int call_export(struct operation *op)
 {
-	return op->from->alloc(op->dev, op->size, true);
+	return op->exporter->alloc(op->dev, op->size, true);
 }
 
 /*

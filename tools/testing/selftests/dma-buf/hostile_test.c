@@ -287,7 +287,7 @@ TEST_F_TIMEOUT(buffer, last_close_during_each_call, PATIENCE)
 
 	worker.fd = must(or_errno(open("/dev/null", O_RDWR | O_CLOEXEC)));
 	for (i = 0; i < 200; i++) {
-		fd = must(self->from->alloc(self->dev, self->size, true));
+		fd = must(self->exporter->alloc(self->dev, self->size, true));
 		ASSERT_EQ(200, dup2(fd, 200));
 		close(fd);
 		vanishing = true;
@@ -327,7 +327,7 @@ TEST_F(buffer, export_into_full_table)
 	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
 	for (spare = 0; spare < 5; spare++) {
 		ASSERT_EQ(0, set_fd_limit(lowest + spare));
-		fd = self->from->alloc(self->dev, self->size, true);
+		fd = self->exporter->alloc(self->dev, self->size, true);
 		ASSERT_EQ(0, set_fd_limit(old.rlim_cur));
 		if (fd < 0) {
 			failed++;
@@ -355,7 +355,7 @@ TEST_F(buffer, fill_the_table)
 	ASSERT_EQ(0, set_fd_limit(100));
 	for (count = 0; count < 128; count++) {
 		if (count % 2)
-			fd[count] = self->from->alloc(self->dev, self->page, true);
+			fd[count] = self->exporter->alloc(self->dev, self->page, true);
 		else
 			fd[count] = sys_export_fence(self->fd, RW);
 		if (fd[count] < 0)
@@ -375,14 +375,14 @@ TEST_F(buffer, fill_the_table)
 #define GROUP GROUPS "/dma-buf-test"
 
 /* Allocate buffers in a memory cgroup until its limit is reached. */
-static void hoard(const struct exporter *from, int dev)
+static void hoard(const struct exporter *exporter, int dev)
 {
 	int fd;
 
 	if (set_fd_limit(4096) || sys_write_text(GROUP "/cgroup.procs", "0"))
 		_exit(1);
 	do {
-		fd = from->alloc(dev, getpagesize(), true);
+		fd = exporter->alloc(dev, getpagesize(), true);
 	} while (fd >= 0);
 	_exit(-fd);
 }
@@ -404,7 +404,7 @@ TEST_F(buffer, memory_group)
 	child = fork();
 	ASSERT_LE(0, child);
 	if (!child)
-		hoard(self->from, self->dev);
+		hoard(self->exporter, self->dev);
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_EQ(WIFSIGNALED(status) ? SIGKILL : W_EXITCODE(ENOMEM, 0), status);
 	EXPECT_EQ(0, rmdir(GROUP));
@@ -422,7 +422,7 @@ TEST_F(buffer, killed_in_use)
 	ASSERT_LE(0, child);
 	if (!child) {
 		map_buffer(self->fd, self->size)[0] = 1;
-		self->from->alloc(self->dev, self->size, true);
+		self->exporter->alloc(self->dev, self->size, true);
 		sys_sync_cpu(self->fd, RW);
 		pause();
 	}

@@ -72,7 +72,7 @@ TEST_F(buffer, every_offset)
 	unsigned char *all, *one;
 	size_t at;
 
-	if (self->from == &vgem_exporter)
+	if (self->exporter == &vgem_exporter)
 		SKIP(return, "vgem maps its first pages at every offset");
 	all = map_buffer(self->fd, self->size);
 	for (at = 0; at < self->size; at += self->page)
@@ -242,7 +242,7 @@ TEST_F(buffer, private_mapping)
 
 	map[0] = 1;
 	own = mmap(NULL, self->page, RW, MAP_PRIVATE, self->fd, 0);
-	if (self->from == &heap_exporter) {
+	if (self->exporter == &heap_exporter) {
 		ASSERT_NE(MAP_FAILED, own);
 		EXPECT_EQ(1, own[0]);
 		own[0] = 2;

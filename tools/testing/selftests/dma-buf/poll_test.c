@@ -400,7 +400,7 @@ TEST_F(buffer, many_buffers)
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
 	for (i = 0; i < 8; i++) {
-		pfd[i].fd = must(self->from->alloc(self->dev, self->page, true));
+		pfd[i].fd = must(self->exporter->alloc(self->dev, self->page, true));
 		pfd[i].events = POLLIN;
 		line[i] = timeline();
 		add_fence(pfd[i].fd, WRITE, line[i], 1);
@@ -1372,7 +1372,7 @@ TEST_F(buffer, signal_races_with_close)
 		SKIP(return, SKIP_FENCES);
 	for (i = 0; i < 100; i++) {
 		line = timeline();
-		worker.fd = must(self->from->alloc(self->dev, self->page, true));
+		worker.fd = must(self->exporter->alloc(self->dev, self->page, true));
 		add_fence(worker.fd, WRITE, line, 1);
 		epoll = must(watch(worker.fd, EPOLLIN | EPOLLET));
 		worker_start(&worker);
@@ -1404,7 +1404,7 @@ TEST_F(buffer, close_races_with_signal)
 		SKIP(return, SKIP_FENCES);
 	for (i = 0; i < 100; i++) {
 		worker.fd = timeline();
-		fd = must(self->from->alloc(self->dev, self->page, true));
+		fd = must(self->exporter->alloc(self->dev, self->page, true));
 		/*
 		 * sw_sync does not support a fence that is freed while it
 		 * signals.

@@ -27,7 +27,7 @@
 struct racer;
 
 struct race {
-	const struct exporter *from;
+	const struct exporter *exporter;
 	size_t size;
 	int dev, fd, timeline, other;
 	unsigned long ino;
@@ -189,7 +189,7 @@ static void race_case(struct __test_metadata *_metadata, struct race *race,
 #define race_buffer(...) ({						\
 	struct racer race_racers[RACERS] = { __VA_ARGS__ };		\
 	struct race race = {						\
-		.from = self->from, .size = self->size,			\
+		.exporter = self->exporter, .size = self->size,			\
 		.dev = self->dev, .fd = self->fd, .ino = self->ino,	\
 		.timeline = self->timeline, .objects = self->objects,	\
 		.other = vgem_open(),					\
@@ -208,7 +208,7 @@ static int come_and_go(struct race *race, struct racer *racer)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(fd); i++) {
-		fd[i] = race->from->alloc(race->dev, race->size, true);
+		fd[i] = race->exporter->alloc(race->dev, race->size, true);
 		if (fd[i] < 0)
 			return fd[i];
 	}
@@ -270,7 +270,7 @@ TEST_F_TIMEOUT(buffer, attach_detach_bufinfo, PATIENCE)
 	close(importer);
 	if (self->objects < 0)
 		SKIP(return, SKIP_BUFINFO);
-	if (self->from == &vgem_exporter)
+	if (self->exporter == &vgem_exporter)
 		SKIP(return, "vgem does not attach to its own buffers");
 	race_buffer({ .what = "attach and detach", .round = attach_and_detach },
 		    { .what = "list", .round = list, .hit = "saw the device" });
@@ -374,7 +374,7 @@ static int fill_slot_with(struct race *race, struct racer *racer, int fd,
 static int fill_slot(struct race *race, struct racer *racer)
 {
 	return fill_slot_with(race, racer,
-			      race->from->alloc(race->dev, race->size, true),
+			      race->exporter->alloc(race->dev, race->size, true),
 			      ONE_STEP, 20);
 }
 

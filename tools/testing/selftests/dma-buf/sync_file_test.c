@@ -246,7 +246,7 @@ TEST_F(buffer, hand_over)
 
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
-	other = must(self->from->alloc(self->dev, self->page, true));
+	other = must(self->exporter->alloc(self->dev, self->page, true));
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	sync_fd = export_fence(self->fd, READ);
 	import_fence(other, READ, sync_fd);
@@ -320,11 +320,11 @@ TEST_F(buffer, read_only_descriptor)
 {
 	int ro, sync_fd;
 
-	if (!self->from->alloc_read_only)
-		SKIP(return, "%s has no read-only buffers", self->from->exp_name);
+	if (!self->exporter->alloc_read_only)
+		SKIP(return, "%s has no read-only buffers", self->exporter->exp_name);
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
-	ro = must(self->from->alloc_read_only(self->dev, self->page));
+	ro = must(self->exporter->alloc_read_only(self->dev, self->page));
 	add_fence(ro, READ, self->timeline, 1);
 	ready(POLLIN, ro, POLLIN | POLLOUT);
 	sync_fd = export_fence(ro, WRITE);

@@ -97,7 +97,7 @@ TEST_F(buffer, life)
 
 	if (trace_skips(_metadata))
 		return;
-	fd = must(self->from->alloc(self->dev, 3 * self->page, true));
+	fd = must(self->exporter->alloc(self->dev, 3 * self->page, true));
 	ino = inode_of(fd);
 	close(fd);
 	ASSERT_TRUE(unlisted_soon(ino));
@@ -117,11 +117,11 @@ TEST_F(buffer, life)
 		installed++;
 	}
 	/* Not every exporter of Linux 6.12 leaves this to the core. */
-	if (self->from == &udmabuf_exporter || kernel_is_since(7, 3))
+	if (self->exporter == &udmabuf_exporter || kernel_is_since(7, 3))
 		EXPECT_EQ(1, installed);
-	EXPECT_STREQ(self->from->exp_name, events[0].exp_name);
+	EXPECT_STREQ(self->exporter->exp_name, events[0].exp_name);
 	EXPECT_EQ(3 * self->page, events[0].size);
-	EXPECT_STREQ(self->from->exp_name, events[num_events - 1].exp_name);
+	EXPECT_STREQ(self->exporter->exp_name, events[num_events - 1].exp_name);
 	EXPECT_EQ(3 * self->page, events[num_events - 1].size);
 }
 
@@ -217,10 +217,10 @@ static int make_pipe(int size)
 }
 
 /* Make each call once, on a buffer of @size with many pending fences. */
-static int use_busy_buffer(const struct exporter *from, int dev, size_t size,
+static int use_busy_buffer(const struct exporter *exporter, int dev, size_t size,
 			   int importer)
 {
-	int fd = from->alloc(dev, size, true);
+	int fd = exporter->alloc(dev, size, true);
 	struct pollfd pfd = { .fd = fd, .events = POLLIN | POLLOUT };
 	int line[TRACE_MAX], ret = sys_set_name(fd, "busy"), sync_fd;
 	unsigned char *map;
@@ -235,7 +235,7 @@ static int use_busy_buffer(const struct exporter *from, int dev, size_t size,
 		ret = -EPROTO;
 	sync_fd = ret ?: sys_export_fence(fd, DMA_BUF_SYNC_RW);
 	ret = ret ?: sys_import_fence(fd, DMA_BUF_SYNC_WRITE, sync_fd);
-	if (!ret && importer >= 0 && from != &vgem_exporter) {
+	if (!ret && importer >= 0 && exporter != &vgem_exporter) {
 		ret = vgem_import(importer, fd, &handle);
 		ret = ret ?: vgem_close_handle(importer, handle);
 	}
@@ -272,7 +272,7 @@ TEST_F_TIMEOUT(buffer, small_allocations, PATIENCE)
 		SKIP(return, SKIP_FENCES);
 	ASSERT_EQ(0, large_begin());
 	for (i = 0; i < 20; i++)
-		ASSERT_EQ(0, use_busy_buffer(self->from, self->dev, self->size,
+		ASSERT_EQ(0, use_busy_buffer(self->exporter, self->dev, self->size,
 					     importer));
 	EXPECT_EQ(0, large_end());
 
