@@ -75,7 +75,7 @@ static inline unsigned long how_much(const char *name, unsigned long fallback)
  * checks. The default of the harness is 30; the limit of the runner is shorter
  * than this one.
  */
-#define PATIENCE 14400
+#define TIMEOUT_SLOW 14400
 
 #define SKIP_FENCES "no " SW_SYNC_PATH ": needs CONFIG_SW_SYNC, debugfs mounted"
 #define SKIP_BUFINFO "no " BUFINFO_PATH ": needs CONFIG_DEBUG_FS, debugfs mounted"

@@ -481,7 +481,7 @@ static int come_and_go(const struct exporter *exporter, int dev, unsigned int co
  * Passes when creating and closing 100,000 buffers leaks no descriptor, file or
  * memory. For slower exporters and in 32-bit programs, 5,000 are enough.
  */
-TEST_F_TIMEOUT(buffer, many_come_and_go, PATIENCE)
+TEST_F_TIMEOUT(buffer, many_come_and_go, TIMEOUT_SLOW)
 {
 	bool all = self->exporter == &heap_exporter && sizeof(long) == 8;
 	long before, files = open_files();

@@ -12,8 +12,8 @@
 	"CONFIG_FAILSLAB, CONFIG_FAULT_INJECTION_DEBUG_FS, debugfs mounted"
 #define REPEAT 8	/* calls per allocation, so that a leak exceeds noise */
 #define ENDLESS 1000	/* more allocations than any call makes */
-#define SHORTLY 5	/* ms until a fence signals */
-#define SOON 5000	/* ms: long enough for the slowest machine */
+#define SIGNAL_DELAY_MS 5	/* until a fence signals */
+#define TIMEOUT_MS 5000		/* long enough for the slowest machine */
 
 /*
  * A call, its setup and cleanup, for which no fault is injected, and its result
@@ -227,7 +227,7 @@ static int call_export(struct operation *op)
 /*
  * Passes when an export succeeds or fails with ENOMEM, from shmem with ENOSPC.
  */
-TEST_F_TIMEOUT(buffer, export, PATIENCE)
+TEST_F_TIMEOUT(buffer, export, TIMEOUT_SLOW)
 {
 	walk_faults(.call = call_export, .after = close_result, .also = ENOSPC);
 }
@@ -265,7 +265,7 @@ TEST_F(buffer, export_fence)
  * Passes when exporting fences that need an array succeeds or fails with
  * ENOMEM.
  */
-TEST_F_TIMEOUT(buffer, export_fences, PATIENCE)
+TEST_F_TIMEOUT(buffer, export_fences, TIMEOUT_SLOW)
 {
 	walk_faults(.call = call_export_fence, .before = fresh_buffer,
 		    .after = close_both, .busy = 8);
@@ -345,7 +345,7 @@ static int signal_shortly(struct worker *worker)
 	struct operation *op = (void *)(uintptr_t)worker->arg;
 	unsigned int i;
 
-	sleep_ms(SHORTLY);
+	sleep_ms(SIGNAL_DELAY_MS);
 	for (i = 0; i < op->waits; i++)
 		if (sys_advance(op->timelines[i], 1))
 			return -EIO;
@@ -389,16 +389,16 @@ static int call_poll_in(struct operation *op)
 {
 	struct pollfd pfd = { .fd = op->fd, .events = POLLIN };
 	double start = now_ms();
-	int ret = or_errno(poll(&pfd, 1, SOON));
+	int ret = or_errno(poll(&pfd, 1, TIMEOUT_MS));
 
 	/* poll() checks again after its timeout, but that is no wake-up. */
-	return outcome(now_ms() - start < SOON ? ret : 0, pfd.revents);
+	return outcome(now_ms() - start < TIMEOUT_MS ? ret : 0, pfd.revents);
 }
 
 static int call_epoll_wait(struct operation *op)
 {
 	struct epoll_event event = {};
-	int ret = or_errno(epoll_wait(op->epoll, &event, 1, SOON));
+	int ret = or_errno(epoll_wait(op->epoll, &event, 1, TIMEOUT_MS));
 
 	return outcome(ret, event.events);
 }
@@ -438,7 +438,7 @@ TEST_F(buffer, poll)
  * Passes when the same holds for several fences, for which poll() allocates
  * memory each.
  */
-TEST_F_TIMEOUT(buffer, poll_fences, PATIENCE)
+TEST_F_TIMEOUT(buffer, poll_fences, TIMEOUT_SLOW)
 {
 	walk_faults(.call = call_poll_in, .before = fresh_wait, .after = wakes,
 		    .ours = true, .waits = 5);
@@ -448,7 +448,7 @@ TEST_F_TIMEOUT(buffer, poll_fences, PATIENCE)
  * Passes when epoll reports the event or EPOLLERR, or EPOLL_CTL_ADD fails with
  * ENOMEM.
  */
-TEST_F_TIMEOUT(buffer, epoll, PATIENCE)
+TEST_F_TIMEOUT(buffer, epoll, TIMEOUT_SLOW)
 {
 	walk_faults(.call = call_epoll, .before = fresh_wait, .after = wakes);
 }

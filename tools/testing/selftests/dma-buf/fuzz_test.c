@@ -29,7 +29,7 @@
 #define JOBS_MAX 16
 #define PLACES_MAX 4096		/* basic blocks that are counted */
 #define KEPT_MAX 1024		/* programs */
-#define STUCK 30		/* maximum run time of a program in seconds */
+#define TIMEOUT_PROGRAM_S 30	/* maximum run time of a program */
 
 struct kept {
 	struct program program;
@@ -416,7 +416,7 @@ static int fuzz(struct fuzzer *fuzzer, unsigned long calls, const char *keep)
 	return keep && !write_corpus(fuzzer, keep) ? KSFT_FAIL : KSFT_PASS;
 }
 
-#define TELL 20000		/* ms between two progress messages */
+#define PROGRESS_MS 20000	/* between two progress messages */
 
 /* Is the child still running? Kill it if a program exceeds its time limit. */
 static bool goes_on(struct fuzzer *fuzzer)
@@ -429,7 +429,7 @@ static bool goes_on(struct fuzzer *fuzzer)
 		fuzzer->seen = fuzzer->programs;
 		fuzzer->since = now_ms();
 	}
-	if (now_ms() - fuzzer->since > STUCK * 1000) {
+	if (now_ms() - fuzzer->since > TIMEOUT_PROGRAM_S * 1000) {
 		fuzzer->wrong = "a call does not return";
 		kill(fuzzer->child, SIGKILL);
 	}
@@ -478,7 +478,7 @@ static void watch(struct fuzzer *fuzzers, unsigned int jobs)
 		sleep_ms(20);
 		for (running = 0, i = 0; i < jobs; i++)
 			running += fuzzers[i].child && goes_on(&fuzzers[i]);
-		if (now_ms() - told > TELL) {
+		if (now_ms() - told > PROGRESS_MS) {
 			told = now_ms();
 			printf("# %lu calls, %u places\n", count_calls(fuzzers, jobs),
 			       count_places(fuzzers, jobs));
@@ -557,7 +557,7 @@ TEST_F(fuzz, corpus)
  * Passes when each call returns a valid result and the kernel does not
  * complain.
  */
-TEST_F_TIMEOUT(fuzz, calls, PATIENCE)
+TEST_F_TIMEOUT(fuzz, calls, TIMEOUT_SLOW)
 {
 	unsigned long calls = how_much("FUZZ_CALLS", DEFAULT_CALLS);
 	unsigned int jobs = how_much("FUZZ_JOBS", 1), programs = 0, kept = 0, i;

@@ -175,7 +175,7 @@ static int any_call(int fd, unsigned int which, size_t size)
 /*
  * Passes when each call succeeds, or fails with EBADF while its fd is closed.
  */
-TEST_F_TIMEOUT(buffer, closed_during_each_call, PATIENCE)
+TEST_F_TIMEOUT(buffer, closed_during_each_call, TIMEOUT_SLOW)
 {
 	struct worker worker = { .call = close_and_make };
 	unsigned int i, worked = 0;
@@ -239,7 +239,7 @@ static int call_with(int fd, unsigned int which, struct arguments *args)
  * Passes when a call succeeds or fails with EFAULT while the protection of its
  * argument's page changes.
  */
-TEST_F_TIMEOUT(buffer, argument_flickers, PATIENCE)
+TEST_F_TIMEOUT(buffer, argument_flickers, TIMEOUT_SLOW)
 {
 	struct worker worker = { .call = flicker };
 	int memory = must(or_errno(memfd_create("arguments", MFD_CLOEXEC)));
@@ -279,7 +279,7 @@ TEST_F_TIMEOUT(buffer, argument_flickers, PATIENCE)
 }
 
 /* Passes when the last reference can be dropped during each call. */
-TEST_F_TIMEOUT(buffer, last_close_during_each_call, PATIENCE)
+TEST_F_TIMEOUT(buffer, last_close_during_each_call, TIMEOUT_SLOW)
 {
 	struct worker worker = { .call = close_and_make, .arg = 200 };
 	unsigned int i;

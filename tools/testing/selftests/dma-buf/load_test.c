@@ -77,7 +77,7 @@ FIXTURE_TEARDOWN(load)
  * Passes when very many buffers can be alive, are all listed, and leak no
  * memory.
  */
-TEST_F_TIMEOUT(load, buffers, PATIENCE)
+TEST_F_TIMEOUT(load, buffers, TIMEOUT_SLOW)
 {
 	long limit = how_much("LOAD_BUFFERS", 3000), slab, peak, count, i;
 	double start, made, listed, closed;
@@ -170,7 +170,7 @@ static bool done_soon(struct worker *worker, long count)
  * Passes when the last of very many fences wakes all pollers, and no other
  * fence wakes any.
  */
-TEST_F_TIMEOUT(load, fences_and_pollers, PATIENCE)
+TEST_F_TIMEOUT(load, fences_and_pollers, TIMEOUT_SLOW)
 {
 	long fences = how_much("LOAD_FENCES", 200), i;
 	long pollers = how_much("LOAD_POLLERS", 20), sleeps = 0;

@@ -18,7 +18,7 @@
 #define PITCH (WIDTH * 4)
 
 /* timeout of each wait for another process or device */
-#define PATIENCE_MS 60000
+#define TIMEOUT_MS 60000
 
 struct buffer {
 	int fd;
@@ -39,7 +39,7 @@ static inline void wait_for(const char *name, int fd, short events)
 {
 	struct pollfd pfd = { .fd = fd, .events = events };
 
-	check(name, poll(&pfd, 1, PATIENCE_MS) == 1 && pfd.revents & events);
+	check(name, poll(&pfd, 1, TIMEOUT_MS) == 1 && pfd.revents & events);
 }
 
 /* The objects of the display, found by name and type */
@@ -376,7 +376,7 @@ static inline bool framebuffer_idle(struct display *display, __u32 fb)
  */
 static inline void display_settle(struct display *display, struct buffer *screen)
 {
-	double end = now_ms() + PATIENCE_MS;
+	double end = now_ms() + TIMEOUT_MS;
 
 	while (!framebuffer_idle(display, screen->fb)) {
 		check("the display releases the framebuffer in time", now_ms() < end);

@@ -16,7 +16,7 @@
 #define BOTH (POLLIN | POLLOUT)
 #define FENCES 64
 #define POLLERS 24
-#define SOON 5000	/* ms: long enough for the slowest machine */
+#define TIMEOUT_MS 5000		/* long enough for the slowest machine */
 
 static int watch(int fd, __u32 events)
 {
@@ -150,7 +150,7 @@ TEST_F(buffer, select_readiness)
 TEST_F(buffer, ppoll_unblocks_a_signal)
 {
 	struct pollfd pfd = { .fd = self->fd, .events = POLLIN };
-	struct timespec none = {}, soon = { .tv_sec = SOON / 1000 };
+	struct timespec none = {}, soon = { .tv_sec = TIMEOUT_MS / 1000 };
 	sigset_t empty, usr1;
 
 	if (self->timeline < 0)
@@ -204,7 +204,7 @@ TEST_F(buffer, timeout_expires)
 	ASSERT_EQ(0, poll(&pfd, 1, 60));
 	EXPECT_LE(59.0, now_ms() - start);
 	advance(self->timeline, 1);
-	ASSERT_EQ(1, poll(&pfd, 1, SOON));
+	ASSERT_EQ(1, poll(&pfd, 1, TIMEOUT_MS));
 	EXPECT_EQ(POLLIN, pfd.revents);
 }
 
@@ -407,7 +407,7 @@ TEST_F(buffer, many_buffers)
 	}
 	ASSERT_EQ(0, poll(pfd, 8, 20));
 	advance(line[5], 1);
-	ASSERT_EQ(1, poll(pfd, 8, SOON));
+	ASSERT_EQ(1, poll(pfd, 8, TIMEOUT_MS));
 	for (i = 0; i < 8; i++)
 		EXPECT_EQ(i == 5 ? POLLIN : 0, pfd[i].revents);
 	for (i = 0; i < 8; i++) {
@@ -427,11 +427,11 @@ TEST_F(buffer, epoll_level)
 	EXPECT_EQ(0, reported(epoll, 20));
 	advance(self->timeline, 1);
 	for (i = 0; i < 4; i++)
-		EXPECT_EQ(EPOLLIN | EPOLLOUT, reported(epoll, SOON));
+		EXPECT_EQ(EPOLLIN | EPOLLOUT, reported(epoll, TIMEOUT_MS));
 	add_fence(self->fd, READ, self->timeline, 2);
-	EXPECT_EQ(EPOLLIN, reported(epoll, SOON));
+	EXPECT_EQ(EPOLLIN, reported(epoll, TIMEOUT_MS));
 	advance(self->timeline, 1);
-	EXPECT_EQ(EPOLLIN | EPOLLOUT, reported(epoll, SOON));
+	EXPECT_EQ(EPOLLIN | EPOLLOUT, reported(epoll, TIMEOUT_MS));
 out:
 	close(epoll);
 }
@@ -484,12 +484,12 @@ TEST_F(buffer, epoll_edge)
 		EXPECT_EQ(0, reported(epoll, 0));
 		advance(line[i], 1);
 	}
-	EXPECT_EQ(EPOLLIN, reported(epoll, SOON));
+	EXPECT_EQ(EPOLLIN, reported(epoll, TIMEOUT_MS));
 	EXPECT_EQ(EPOLLIN, reported(epoll, 0));
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	EXPECT_EQ(0, reported(epoll, 20));
 	advance(self->timeline, 1);
-	EXPECT_EQ(EPOLLIN, reported(epoll, SOON));
+	EXPECT_EQ(EPOLLIN, reported(epoll, TIMEOUT_MS));
 	close(epoll);
 	for (i = 0; i < FENCES; i++)
 		close(line[i]);
@@ -503,7 +503,7 @@ TEST_F(buffer, epoll_edge_again)
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
 	epoll = must(watch(self->fd, EPOLLIN | EPOLLET));
-	EXPECT_EQ(EPOLLIN, reported(epoll, SOON));
+	EXPECT_EQ(EPOLLIN, reported(epoll, TIMEOUT_MS));
 	for (i = 1; i < 6; i++) {
 		struct worker worker = { .call = call_epoll, .fd = epoll };
 
@@ -528,7 +528,7 @@ TEST_F(buffer, epoll_edge_out)
 		SKIP(return, SKIP_FENCES);
 	reader = timeline();
 	epoll = must(watch(self->fd, EPOLLOUT | EPOLLET));
-	EXPECT_EQ(EPOLLOUT, reported(epoll, SOON));
+	EXPECT_EQ(EPOLLOUT, reported(epoll, TIMEOUT_MS));
 	for (i = 1; i < 6; i++) {
 		struct worker worker = { .call = call_epoll, .fd = epoll };
 
@@ -557,7 +557,7 @@ TEST_F(buffer, epoll_edge_of_epoll)
 		SKIP(return, SKIP_FENCES);
 	inner = must(watch(self->fd, EPOLLIN));
 	outer = must(watch(inner, EPOLLIN | EPOLLET));
-	EXPECT_EQ(EPOLLIN, reported(outer, SOON));
+	EXPECT_EQ(EPOLLIN, reported(outer, TIMEOUT_MS));
 	EXPECT_EQ(EPOLLIN, reported(inner, 0));
 	for (i = 1; i < 6; i++) {
 		struct worker worker = { .call = call_epoll, .fd = outer };
@@ -584,10 +584,10 @@ TEST_F(buffer, epoll_oneshot)
 	epoll = must(watch(self->fd, EPOLLIN | EPOLLONESHOT));
 	EXPECT_EQ(0, reported(epoll, 20));
 	advance(self->timeline, 1);
-	EXPECT_EQ(EPOLLIN, reported(epoll, SOON));
+	EXPECT_EQ(EPOLLIN, reported(epoll, TIMEOUT_MS));
 	EXPECT_EQ(0, reported(epoll, 20));
 	ASSERT_EQ(0, rewatch(epoll, self->fd, EPOLLIN | EPOLLONESHOT));
-	EXPECT_EQ(EPOLLIN, reported(epoll, SOON));
+	EXPECT_EQ(EPOLLIN, reported(epoll, TIMEOUT_MS));
 	EXPECT_EQ(0, reported(epoll, 20));
 	close(epoll);
 }
@@ -626,7 +626,7 @@ TEST_F(buffer, epoll_nested)
 	outer = must(watch(inner, EPOLLIN));
 	EXPECT_EQ(0, reported(outer, 20));
 	advance(self->timeline, 1);
-	EXPECT_EQ(EPOLLIN, reported(outer, SOON));
+	EXPECT_EQ(EPOLLIN, reported(outer, TIMEOUT_MS));
 	EXPECT_EQ(EPOLLIN, reported(inner, 0));
 	close(outer);
 	close(inner);
@@ -668,7 +668,7 @@ TEST_F(buffer, aio_poll)
 		ASSERT_EQ(1, syscall(SYS_io_submit, context, 1, &list));
 		EXPECT_EQ(0, aio_result(context, 20));
 		advance(self->timeline, 1);
-		EXPECT_NE(0, aio_result(context, SOON) & POLLIN);
+		EXPECT_NE(0, aio_result(context, TIMEOUT_MS) & POLLIN);
 	}
 	ASSERT_EQ(0, syscall(SYS_io_destroy, context));
 }
@@ -768,8 +768,8 @@ static int ring_cancel(struct ring *ring, __u64 user_data)
 	if (ret != 1)
 		return ret;
 	/* One of the two results is the completion of the poll request. */
-	ret = ring_result(ring, SOON);
-	ret += ring_result(ring, SOON);
+	ret = ring_result(ring, TIMEOUT_MS);
+	ret += ring_result(ring, TIMEOUT_MS);
 	return ret == -ECANCELED ? 0 : -EPROTO;
 }
 
@@ -791,13 +791,13 @@ TEST_F(buffer, io_uring_poll)
 	if (ring_open(&ring))
 		SKIP(return, SKIP_RING);
 	ASSERT_EQ(1, ring_submit(&ring, &request));
-	EXPECT_EQ(POLLIN, ring_result(&ring, SOON));
+	EXPECT_EQ(POLLIN, ring_result(&ring, TIMEOUT_MS));
 	for (i = 1; i < 4; i++) {
 		add_fence(self->fd, WRITE, self->timeline, i);
 		ASSERT_EQ(1, ring_submit(&ring, &request));
 		EXPECT_EQ(0, ring_result(&ring, 20));
 		advance(self->timeline, 1);
-		EXPECT_EQ(POLLIN, ring_result(&ring, SOON));
+		EXPECT_EQ(POLLIN, ring_result(&ring, TIMEOUT_MS));
 	}
 	ring_close(&ring);
 }
@@ -998,11 +998,11 @@ static int first_end(struct first *first, short events)
 		return worker_join(&first->worker);
 	case RING:
 	case AIO:
-		ret = request_result(&first->request, SOON);
+		ret = request_result(&first->request, TIMEOUT_MS);
 		request_close(&first->request);
 		return ret;
 	default:
-		ret = reported(first->epoll, SOON);
+		ret = reported(first->epoll, TIMEOUT_MS);
 		close(first->epoll);
 		return ret;
 	}
@@ -1061,7 +1061,7 @@ static const char *late_request(const struct late_row *row, int fd, int one,
 	if (!bad && early)
 		bad = EARLY;
 	sys_advance(two, 1);
-	done = early ?: request_result(&second, SOON);
+	done = early ?: request_result(&second, TIMEOUT_MS);
 	if (!bad && done != row->events)
 		bad = "does not complete with its event";
 	request_close(&second);
@@ -1074,7 +1074,7 @@ static const char *late_request(const struct late_row *row, int fd, int one,
  * Passes when an io_uring or aio request completes once both pending fences
  * have signalled, although only one of them was pending for the first waiter.
  */
-TEST_F_TIMEOUT(buffer, late_request, PATIENCE)
+TEST_F_TIMEOUT(buffer, late_request, TIMEOUT_SLOW)
 {
 	const char *bad = NULL;
 	struct late_row row;
@@ -1129,7 +1129,7 @@ TEST_F(buffer, request_for_both)
 		ASSERT_EQ(1, request_submit(&request, self->fd, BOTH));
 		EXPECT_EQ(0, request_result(&request, 20));
 		advance(self->timeline, 1);
-		EXPECT_EQ(POLLIN, request_result(&request, SOON))
+		EXPECT_EQ(POLLIN, request_result(&request, TIMEOUT_MS))
 			TH_LOG("with %s", aio ? "aio" : "io_uring");
 		advance(reader, 1);
 		request_close(&request);
@@ -1166,7 +1166,7 @@ TEST_F(buffer, multishot_request)
 		early |= ring_result(&ring, 5);
 	}
 	advance(line[7 * 3 % 8], 1);
-	i = ring_result(&ring, SOON);
+	i = ring_result(&ring, TIMEOUT_MS);
 	ring_close(&ring);
 	if (differs_on_stock(REQUEST_COMPLETES_EARLY, early))
 		return;
@@ -1230,7 +1230,7 @@ static double late_poller(int fd, int fences)
 	ret = ret ?: -worker_begin(&worker);
 	if (ret)
 		return ret;
-	if (poll(&pfd, 1, SOON) != 1)
+	if (poll(&pfd, 1, TIMEOUT_MS) != 1)
 		ret = -ETIME;
 	back = now_ms();
 	ret = worker_join(&worker) ?: ret;

@@ -18,8 +18,8 @@
 #define END DMA_BUF_SYNC_END
 
 #define DEFAULT_MS 100
-#define SOON 50		/* ms */
-#define NEVER 10000	/* ms: a wait this long has lost its wake-up */
+#define TIMEOUT_SHORT_MS 50
+#define TIMEOUT_LOST_MS 10000	/* a wait this long has lost its wake-up */
 #define SLOT 200	/* a descriptor number that is otherwise unused */
 #define RACERS 4
 #define KEPT 16
@@ -80,7 +80,7 @@ static int keep_fence(struct racer *racer, int sync_fd)
 	struct pollfd pfd = { .fd = *kept, .events = POLLIN };
 
 	if (*kept)
-		ret = or_errno(poll(&pfd, 1, NEVER));
+		ret = or_errno(poll(&pfd, 1, TIMEOUT_LOST_MS));
 	if (*kept && ret > 0)
 		close(*kept);
 	*kept = sync_fd;
@@ -143,7 +143,8 @@ static bool all_met(struct racer *racers)
  */
 static void run_racers(struct race *race, unsigned int count)
 {
-	double end = now_ms() + how_much("RACE_MS", DEFAULT_MS), last = end + 3 * NEVER;
+	double end = now_ms() + how_much("RACE_MS", DEFAULT_MS);
+	double last = end + 3 * TIMEOUT_LOST_MS;
 	unsigned int i;
 
 	for (i = 0; i < count; i++) {
@@ -244,7 +245,7 @@ static int list(struct race *race, struct racer *racer)
 }
 
 /* Passes when each listing is valid while buffers are created and closed. */
-TEST_F_TIMEOUT(buffer, export_close_bufinfo, PATIENCE)
+TEST_F_TIMEOUT(buffer, export_close_bufinfo, TIMEOUT_SLOW)
 {
 	if (self->objects < 0)
 		SKIP(return, SKIP_BUFINFO);
@@ -261,7 +262,7 @@ static int attach_and_detach(struct race *race, struct racer *racer)
 }
 
 /* Passes when each listing is valid while a device attaches and detaches. */
-TEST_F_TIMEOUT(buffer, attach_detach_bufinfo, PATIENCE)
+TEST_F_TIMEOUT(buffer, attach_detach_bufinfo, TIMEOUT_SLOW)
 {
 	int importer = vgem_open();
 
@@ -313,7 +314,7 @@ static int wait_in_poll(struct race *race, struct racer *racer)
 	if (!ret && !sys_ready(race->fd, events))
 		racer->hits++;
 	if (!ret)
-		ret = or_errno(poll(&pfd, 1, NEVER));
+		ret = or_errno(poll(&pfd, 1, TIMEOUT_LOST_MS));
 	if (ret == 1 && pfd.revents == events)
 		return 0;
 	return ret < 0 ? ret : -ETIME;
@@ -322,13 +323,13 @@ static int wait_in_poll(struct race *race, struct racer *racer)
 static int wait_for_others(struct race *race, struct racer *racer)
 {
 	struct pollfd pfd = { .fd = race->fd, .events = POLLIN };
-	int ret = or_errno(poll(&pfd, 1, NEVER));
+	int ret = or_errno(poll(&pfd, 1, TIMEOUT_LOST_MS));
 
 	return ret < 0 ? ret : ret ? 0 : -ETIME;
 }
 
 /* Passes when no poller loses a wake-up, whenever its fences signal. */
-TEST_F_TIMEOUT(buffer, poll_signal, PATIENCE)
+TEST_F_TIMEOUT(buffer, poll_signal, TIMEOUT_SLOW)
 {
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
@@ -385,7 +386,7 @@ static int fill_slot(struct race *race, struct racer *racer)
 static int wait_for_slot(struct race *race, struct racer *racer)
 {
 	struct pollfd pfd = { .fd = SLOT, .events = POLLIN | POLLOUT };
-	int ret = or_errno(poll(&pfd, 1, SOON));
+	int ret = or_errno(poll(&pfd, 1, TIMEOUT_SHORT_MS));
 
 	if (ret == 1 && pfd.revents == POLLNVAL)
 		return 0;
@@ -394,7 +395,7 @@ static int wait_for_slot(struct race *race, struct racer *racer)
 }
 
 /* Passes when a buffer can be closed while another thread polls it. */
-TEST_F_TIMEOUT(buffer, poll_signal_close, PATIENCE)
+TEST_F_TIMEOUT(buffer, poll_signal_close, TIMEOUT_SLOW)
 {
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
@@ -424,7 +425,7 @@ static int watch_slot(struct race *race, struct racer *racer)
 }
 
 /* Passes when a buffer in an epoll can be freed while its fence signals. */
-TEST_F_TIMEOUT(buffer, epoll_signal_close, PATIENCE)
+TEST_F_TIMEOUT(buffer, epoll_signal_close, TIMEOUT_SLOW)
 {
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
@@ -463,7 +464,7 @@ static int interrupt(struct race *race, struct racer *racer)
 }
 
 /* Passes when fences or a signal end each wait. */
-TEST_F_TIMEOUT(buffer, sync_signals, PATIENCE)
+TEST_F_TIMEOUT(buffer, sync_signals, TIMEOUT_SLOW)
 {
 	struct sigaction action = { .sa_handler = take_signal };
 
@@ -490,7 +491,7 @@ static int take_fences(struct race *race, struct racer *racer)
 	if (sync_fd < 0)
 		return sync_fd;
 	status = sys_fence_status(sync_fd, NULL);
-	ret = or_errno(poll(&pfd, 1, NEVER));
+	ret = or_errno(poll(&pfd, 1, TIMEOUT_LOST_MS));
 	if (ret == 1)
 		ret = sys_fence_status(sync_fd, NULL) == 1 ? 0 : -EPROTO;
 	else if (!ret)
@@ -501,7 +502,7 @@ static int take_fences(struct race *race, struct racer *racer)
 }
 
 /* Passes when a sync_file signals, whenever it was exported. */
-TEST_F_TIMEOUT(buffer, import_export_signal, PATIENCE)
+TEST_F_TIMEOUT(buffer, import_export_signal, TIMEOUT_SLOW)
 {
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
@@ -562,7 +563,7 @@ static int read_name(struct race *race, struct racer *racer)
 }
 
 /* Passes when a reader gets one name or the other, never a mixture. */
-TEST_F_TIMEOUT(buffer, name_maps_fdinfo, PATIENCE)
+TEST_F_TIMEOUT(buffer, name_maps_fdinfo, TIMEOUT_SLOW)
 {
 	void *map = map_buffer(self->fd, self->size);
 
@@ -776,7 +777,7 @@ TEST_F(module, polled_fence_is_dropped)
  * Passes when a module can be unloaded as soon as its last buffer is freed, and
  * not before.
  */
-TEST_F_TIMEOUT(module, unload, PATIENCE)
+TEST_F_TIMEOUT(module, unload, TIMEOUT_SLOW)
 {
 	struct racer racers[RACERS] = {
 		{ .what = "export and close", .round = fill_slot_alone,

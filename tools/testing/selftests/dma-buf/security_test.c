@@ -170,7 +170,7 @@ TEST_F(buffer, answers_are_exact)
 	EXPECT_EQ(RW, sync.flags);
 }
 
-#define SHORT 2000	/* ms, on the slowest machine */
+#define MAX_DELAY_MS 2000	/* on the slowest machine */
 
 /*
  * Make all calls that do not wait for fences; return 0, or the number of the
@@ -234,7 +234,7 @@ TEST_F(buffer, waiters_delay_nobody)
 	}
 	start = now_ms();
 	EXPECT_EQ(0, go_on(self->fd, self->size));
-	EXPECT_GT(SHORT, now_ms() - start);
+	EXPECT_GT(MAX_DELAY_MS, now_ms() - start);
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, kill(child[i], SIGKILL));
 		ASSERT_EQ(child[i], waitpid(child[i], NULL, 0));

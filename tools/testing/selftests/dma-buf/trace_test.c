@@ -262,7 +262,7 @@ static int use_busy_buffer(const struct exporter *exporter, int dev, size_t size
  * Passes when no call depends on eight contiguous pages, which may be
  * unavailable.
  */
-TEST_F_TIMEOUT(buffer, small_allocations, PATIENCE)
+TEST_F_TIMEOUT(buffer, small_allocations, TIMEOUT_SLOW)
 {
 	int importer = vgem_open(), i;
 
