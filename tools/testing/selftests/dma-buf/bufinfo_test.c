@@ -248,7 +248,7 @@ static int churn(struct worker *worker)
  * Passes when a reader finds all live buffers while others are created and
  * closed.
  */
-TEST_F(buffer, listed_while_others_come_and_go)
+TEST_F(buffer, listed_while_others_change)
 {
 	struct worker worker = { .call = churn, .fd = self->dev };
 	static const size_t step[] = { 61, 512, 65536 };

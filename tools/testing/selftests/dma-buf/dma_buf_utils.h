@@ -62,7 +62,7 @@ static inline bool ends_on_stock(struct __test_metadata *_metadata,
  * Return the amount of work: the environment variable @name or @fallback. The
  * 32-bit build of a program always uses @fallback: it tests the sizes of types.
  */
-static inline unsigned long how_much(const char *name, unsigned long fallback)
+static inline unsigned long work_amount(const char *name, unsigned long fallback)
 {
 	const char *text = getenv(name);
 	unsigned long wanted = text ? strtoul(text, NULL, 10) : 0;
@@ -178,7 +178,7 @@ static inline bool slab_settles(long want)
 }
 
 /* A handler for signals that only interrupt a call. */
-static inline void take_signal(int signal)
+static inline void ignore_signal(int signal)
 {
 	(void)signal;
 }

@@ -43,7 +43,7 @@ TEST_F(buffer, no_resize)
  * Passes when lseek() to the end returns the size, lseek() to the start returns
  * 0, and any other seek fails.
  */
-TEST_F(buffer, lseek_tells_the_size)
+TEST_F(buffer, lseek_returns_size)
 {
 	static const struct {
 		off_t offset;
@@ -71,7 +71,7 @@ TEST_F(buffer, lseek_tells_the_size)
  * Passes when fstat() returns the buffer's size and fstatfs() the magic number
  * of its file system.
  */
-TEST_F(buffer, stat_tells_the_size)
+TEST_F(buffer, stat_returns_size)
 {
 	struct statfs fs;
 	struct stat st;
@@ -464,7 +464,7 @@ static long open_files(void)
 	return count;
 }
 
-static int come_and_go(const struct exporter *exporter, int dev, unsigned int count)
+static int export_and_close(const struct exporter *exporter, int dev, unsigned int count)
 {
 	int fd, ret = 0;
 
@@ -481,7 +481,7 @@ static int come_and_go(const struct exporter *exporter, int dev, unsigned int co
  * Passes when creating and closing 100,000 buffers leaks no descriptor, file or
  * memory. For slower exporters and in 32-bit programs, 5,000 are enough.
  */
-TEST_F_TIMEOUT(buffer, many_come_and_go, TIMEOUT_SLOW)
+TEST_F_TIMEOUT(buffer, many_created_and_closed, TIMEOUT_SLOW)
 {
 	bool all = self->exporter == &heap_exporter && sizeof(long) == 8;
 	long before, files = open_files();
@@ -489,9 +489,9 @@ TEST_F_TIMEOUT(buffer, many_come_and_go, TIMEOUT_SLOW)
 
 	if (!access("/sys/kernel/debug/kmemleak", F_OK))
 		SKIP(return, "CONFIG_DEBUG_KMEMLEAK delays the freeing of memory");
-	ASSERT_EQ(0, come_and_go(self->exporter, self->dev, 1000));
+	ASSERT_EQ(0, export_and_close(self->exporter, self->dev, 1000));
 	before = must(meminfo_kib("Slab:"));
-	ASSERT_EQ(0, come_and_go(self->exporter, self->dev, all ? 100000 : 5000));
+	ASSERT_EQ(0, export_and_close(self->exporter, self->dev, all ? 100000 : 5000));
 	EXPECT_TRUE(slab_settles(before + NOISE))
 		TH_LOG("%ld KiB more", meminfo_kib("Slab:") - before);
 	EXPECT_EQ(fds, open_fds());

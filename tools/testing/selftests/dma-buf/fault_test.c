@@ -70,7 +70,7 @@ static void knobs_swap(char *values[])
  * Return a text that shows leaks. @inodes is separate, since other processes
  * change it, too.
  */
-static char *look(long *inodes)
+static char *leak_state(long *inodes)
 {
 	char *buffers = text_of(BUFINFO_PATH, 65536), *all = NULL;
 	char *fences = text_of(DEBUGFS "sync/info", 65536);
@@ -130,10 +130,10 @@ static bool walk_point(struct operation *op, int fail_nth, unsigned int nth)
 	long had, has;
 
 	for (tries = 0; tries < 3 && !fewer && !op->problem; tries++) {
-		before = look(&had);
+		before = leak_state(&had);
 		for (i = 0; i < REPEAT && !op->problem; i++)
 			failed |= call_failing(op, fail_nth, nth);
-		after = look(&has);
+		after = leak_state(&has);
 		fewer = has - had < REPEAT / 2;
 		same = before && after && !strcmp(before, after);
 		if (!same && !op->problem) {

@@ -55,19 +55,19 @@ struct scene {
 };
 
 /* Store @fd, or an error, in a slot, and close its previous fd. */
-static inline int keep_fd(int *place, int fd)
+static inline int keep_fd(int *slot, int fd)
 {
-	if (*place >= 0)
-		close(*place);
-	*place = fd;
+	if (*slot >= 0)
+		close(*slot);
+	*slot = fd;
 	return fd < 0 ? fd : 0;
 }
 
-static inline int drop_fd(int *place)
+static inline int drop_fd(int *slot)
 {
-	int ret = *place >= 0 ? or_errno(close(*place)) : -EBADF;
+	int ret = *slot >= 0 ? or_errno(close(*slot)) : -EBADF;
 
-	*place = -1;
+	*slot = -1;
 	return ret;
 }
 
@@ -392,7 +392,7 @@ static const struct call_kind {
 	{ "close_handle", "h", run_close_handle, { } },
 };
 
-static inline unsigned int places_of(char letter)
+static inline unsigned int slots_of(char letter)
 {
 	switch (letter) {
 	case 'b': return BUFFERS;
@@ -408,14 +408,14 @@ static inline unsigned int places_of(char letter)
 /* Limit a mutated argument to its valid range. */
 static inline __u64 fit_arg(char letter, __u64 value)
 {
-	unsigned int places = places_of(letter);
+	unsigned int slots = slots_of(letter);
 
-	return places ? value % places : value;
+	return slots ? value % slots : value;
 }
 
 static inline bool scene_open(struct scene *scene)
 {
-	struct sigaction action = { .sa_handler = take_signal };
+	struct sigaction action = { .sa_handler = ignore_signal };
 
 	memset(scene, 0, sizeof(*scene));
 	memset(scene->buffer, -1, sizeof(scene->buffer));
@@ -457,7 +457,7 @@ static inline void scene_close(struct scene *scene)
 }
 
 /* Is @ret a valid result of the call? */
-static inline bool answer_fits(const struct call_kind *kind, int ret)
+static inline bool result_valid(const struct call_kind *kind, int ret)
 {
 	unsigned int i;
 
@@ -469,7 +469,7 @@ static inline bool answer_fits(const struct call_kind *kind, int ret)
 
 /* Run @program; return NULL, or the name of the call with an invalid result. */
 static inline const char *program_run(struct scene *scene,
-				      const struct program *program, int *answer)
+				      const struct program *program, int *result)
 {
 	const struct call_kind *kind;
 	const char *wrong = NULL;
@@ -479,9 +479,9 @@ static inline const char *program_run(struct scene *scene,
 	for (i = 0; i < program->calls && !wrong; i++) {
 		kind = &call_kinds[program->call[i].kind];
 		ret = kind->run(scene, program->call[i].arg);
-		if (answer_fits(kind, ret))
+		if (result_valid(kind, ret))
 			continue;
-		*answer = ret;
+		*result = ret;
 		wrong = kind->name;
 	}
 	scene_clear(scene);

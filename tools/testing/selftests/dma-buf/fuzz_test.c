@@ -52,7 +52,7 @@ struct fuzzer {
 	unsigned long place[PLACES_MAX];
 	struct kept kept[KEPT_MAX];
 	const char *wrong;
-	int answer;
+	int result;
 	bool complained, guided;
 };
 
@@ -104,7 +104,7 @@ static unsigned int place_of(struct fuzzer *fuzzer, unsigned long pc)
  * Record the basic blocks that the last program reached; return true if any is
  * new.
  */
-static bool look_at_trace(struct fuzzer *fuzzer, unsigned char *reaches)
+static bool record_trace(struct fuzzer *fuzzer, unsigned char *reaches)
 {
 	unsigned int before = fuzzer->places, place;
 	unsigned long i, count;
@@ -150,8 +150,8 @@ static bool try_program(struct fuzzer *fuzzer, const struct program *program,
 	fuzzer->now = *program;
 	if (trace)
 		__atomic_store_n(&trace[0], 0, __ATOMIC_RELAXED);
-	fuzzer->wrong = program_run(&scene, program, &fuzzer->answer);
-	*new = look_at_trace(fuzzer, reaches);
+	fuzzer->wrong = program_run(&scene, program, &fuzzer->result);
+	*new = record_trace(fuzzer, reaches);
 	fuzzer->complained = has_complained();
 	fuzzer->calls += program->calls;
 	fuzzer->programs++;
@@ -183,7 +183,7 @@ static __u64 random_arg(char letter)
 {
 	if (letter == 'n')
 		return random_number();
-	return roll(places_of(letter) > 2 && roll(4) ? 2 : places_of(letter));
+	return roll(slots_of(letter) > 2 && roll(4) ? 2 : slots_of(letter));
 }
 
 static struct call random_call(void)
@@ -419,7 +419,7 @@ static int fuzz(struct fuzzer *fuzzer, unsigned long calls, const char *keep)
 #define PROGRESS_MS 20000	/* between two progress messages */
 
 /* Is the child still running? Kill it if a program exceeds its time limit. */
-static bool goes_on(struct fuzzer *fuzzer)
+static bool still_running(struct fuzzer *fuzzer)
 {
 	if (waitpid(fuzzer->child, &fuzzer->status, WNOHANG) == fuzzer->child) {
 		fuzzer->child = 0;
@@ -471,15 +471,15 @@ static unsigned long count_calls(struct fuzzer *fuzzers, unsigned int jobs)
 
 static void watch(struct fuzzer *fuzzers, unsigned int jobs)
 {
-	double told = now_ms();
+	double last = now_ms();
 	unsigned int running, i;
 
 	do {
 		sleep_ms(20);
 		for (running = 0, i = 0; i < jobs; i++)
-			running += fuzzers[i].child && goes_on(&fuzzers[i]);
-		if (now_ms() - told > PROGRESS_MS) {
-			told = now_ms();
+			running += fuzzers[i].child && still_running(&fuzzers[i]);
+		if (now_ms() - last > PROGRESS_MS) {
+			last = now_ms();
 			printf("# %lu calls, %u places\n", count_calls(fuzzers, jobs),
 			       count_places(fuzzers, jobs));
 			fflush(stdout);
@@ -488,7 +488,7 @@ static void watch(struct fuzzer *fuzzers, unsigned int jobs)
 }
 
 /* Print the last program to the report and to the console, to reproduce it. */
-static void tell_program(struct fuzzer *fuzzer)
+static void log_last_program(struct fuzzer *fuzzer)
 {
 	FILE *log = fopen("/dev/kmsg", "we");
 
@@ -559,8 +559,8 @@ TEST_F(fuzz, corpus)
  */
 TEST_F_TIMEOUT(fuzz, calls, TIMEOUT_SLOW)
 {
-	unsigned long calls = how_much("FUZZ_CALLS", DEFAULT_CALLS);
-	unsigned int jobs = how_much("FUZZ_JOBS", 1), programs = 0, kept = 0, i;
+	unsigned long calls = work_amount("FUZZ_CALLS", DEFAULT_CALLS);
+	unsigned int jobs = work_amount("FUZZ_JOBS", 1), programs = 0, kept = 0, i;
 	const char *keep = getenv("FUZZ_KEEP");
 	struct fuzzer *fuzzer;
 	pid_t child;
@@ -568,7 +568,7 @@ TEST_F_TIMEOUT(fuzz, calls, TIMEOUT_SLOW)
 	ASSERT_LE(jobs, JOBS_MAX);
 	for (i = 0; i < jobs; i++) {
 		fuzzer = &self->fuzzers[i];
-		dice = how_much("FUZZ_SEED", 1) + ((__u64)i << 32);
+		dice = work_amount("FUZZ_SEED", 1) + ((__u64)i << 32);
 		dice *= 0x9e3779b97f4a7c15ULL;
 		fuzzer->since = now_ms();
 		child = fork();
@@ -583,11 +583,11 @@ TEST_F_TIMEOUT(fuzz, calls, TIMEOUT_SLOW)
 		programs += fuzzer->programs;
 		kept += fuzzer->kept_count;
 		EXPECT_EQ(NULL, fuzzer->wrong)
-			TH_LOG("%s: %s", fuzzer->wrong, strerror(-fuzzer->answer));
+			TH_LOG("%s: %s", fuzzer->wrong, strerror(-fuzzer->result));
 		EXPECT_FALSE(fuzzer->complained)
 			TH_LOG("the kernel complained");
 		EXPECT_EQ(W_EXITCODE(KSFT_PASS, 0), fuzzer->status)
-			tell_program(fuzzer);
+			log_last_program(fuzzer);
 	}
 	TH_LOG("%lu calls in %u programs, %u kept, %u places reached, %s",
 	       count_calls(self->fuzzers, jobs), programs, kept,

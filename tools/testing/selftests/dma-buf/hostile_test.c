@@ -70,12 +70,12 @@ TEST_F(buffer, random_payloads)
 		DMA_BUF_IOCTL_SYNC, DMA_BUF_SET_NAME_A, DMA_BUF_SET_NAME_B,
 		DMA_BUF_IOCTL_EXPORT_SYNC_FILE, DMA_BUF_IOCTL_IMPORT_SYNC_FILE,
 	};
-	struct dma_buf_export_sync_file *answer;
+	struct dma_buf_export_sync_file *export;
 	__u32 state = 0x9e3779b9, payload[16], request;
 	unsigned int i, j;
 	int ret;
 
-	answer = (void *)payload;
+	export = (void *)payload;
 	for (i = 0; i < 20000; i++) {
 		for (j = 0; j < ARRAY_SIZE(payload); j++)
 			payload[j] = next_random(&state);
@@ -91,7 +91,7 @@ TEST_F(buffer, random_payloads)
 		ASSERT_TRUE(ret == 0 || ret == -EINVAL)
 			TH_LOG("round %u, request %#x: %d", i, request, ret);
 		if (!ret && request == DMA_BUF_IOCTL_EXPORT_SYNC_FILE)
-			ASSERT_EQ(0, close(answer->fd));
+			ASSERT_EQ(0, close(export->fd));
 	}
 	ready(POLLIN | POLLOUT, self->fd, POLLIN | POLLOUT);
 	EXPECT_EQ(self->size, lseek(self->fd, 0, SEEK_END));
@@ -117,7 +117,7 @@ TEST_F(buffer, wild_pointers)
 /* Another thread closes and reopens a descriptor while this is set. */
 static atomic_bool vanishing;
 
-static int close_and_make(struct worker *worker)
+static int close_and_reopen(struct worker *worker)
 {
 	int slot = worker->arg;
 
@@ -177,7 +177,7 @@ static int any_call(int fd, unsigned int which, size_t size)
  */
 TEST_F_TIMEOUT(buffer, closed_during_each_call, TIMEOUT_SLOW)
 {
-	struct worker worker = { .call = close_and_make };
+	struct worker worker = { .call = close_and_reopen };
 	unsigned int i, worked = 0;
 	int ret;
 
@@ -239,7 +239,7 @@ static int call_with(int fd, unsigned int which, struct arguments *args)
  * Passes when a call succeeds or fails with EFAULT while the protection of its
  * argument's page changes.
  */
-TEST_F_TIMEOUT(buffer, argument_flickers, TIMEOUT_SLOW)
+TEST_F_TIMEOUT(buffer, argument_page_changes, TIMEOUT_SLOW)
 {
 	struct worker worker = { .call = flicker };
 	int memory = must(or_errno(memfd_create("arguments", MFD_CLOEXEC)));
@@ -281,7 +281,7 @@ TEST_F_TIMEOUT(buffer, argument_flickers, TIMEOUT_SLOW)
 /* Passes when the last reference can be dropped during each call. */
 TEST_F_TIMEOUT(buffer, last_close_during_each_call, TIMEOUT_SLOW)
 {
-	struct worker worker = { .call = close_and_make, .arg = 200 };
+	struct worker worker = { .call = close_and_reopen, .arg = 200 };
 	unsigned int i;
 	int ret, fd;
 
@@ -375,7 +375,7 @@ TEST_F(buffer, fill_the_table)
 #define GROUP GROUPS "/dma-buf-test"
 
 /* Allocate buffers in a memory cgroup until its limit is reached. */
-static void hoard(const struct exporter *exporter, int dev)
+static void exhaust_memory(const struct exporter *exporter, int dev)
 {
 	int fd;
 
@@ -404,7 +404,7 @@ TEST_F(buffer, memory_group)
 	child = fork();
 	ASSERT_LE(0, child);
 	if (!child)
-		hoard(self->exporter, self->dev);
+		exhaust_memory(self->exporter, self->dev);
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_EQ(WIFSIGNALED(status) ? SIGKILL : W_EXITCODE(ENOMEM, 0), status);
 	EXPECT_EQ(0, rmdir(GROUP));

@@ -79,7 +79,7 @@ FIXTURE_TEARDOWN(load)
  */
 TEST_F_TIMEOUT(load, buffers, TIMEOUT_SLOW)
 {
-	long limit = how_much("LOAD_BUFFERS", 3000), slab, peak, count, i;
+	long limit = work_amount("LOAD_BUFFERS", 3000), slab, peak, count, i;
 	double start, made, listed, closed;
 	int *fd = malloc(limit * sizeof(*fd));
 
@@ -172,8 +172,8 @@ static bool done_soon(struct worker *worker, long count)
  */
 TEST_F_TIMEOUT(load, fences_and_pollers, TIMEOUT_SLOW)
 {
-	long fences = how_much("LOAD_FENCES", 200), i;
-	long pollers = how_much("LOAD_POLLERS", 20), sleeps = 0;
+	long fences = work_amount("LOAD_FENCES", 200), i;
+	long pollers = work_amount("LOAD_POLLERS", 20), sleeps = 0;
 	struct worker *worker = calloc(pollers, sizeof(*worker));
 	int *line = calloc(fences, sizeof(*line));
 	double start, added, signalled;

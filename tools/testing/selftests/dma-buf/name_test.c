@@ -278,7 +278,7 @@ TEST_F(buffer, belongs_to_the_buffer)
 
 static atomic_bool renaming;
 
-static int rename_for_ever(struct worker *worker)
+static int rename_repeatedly(struct worker *worker)
 {
 	int ret = 0;
 
@@ -311,7 +311,7 @@ static const char *name_by_maps(void)
 /* Passes when a reader gets the old name or the new one, never a mixture. */
 TEST_F(buffer, renamed_while_read)
 {
-	struct worker worker = { .call = rename_for_ever, .fd = self->fd };
+	struct worker worker = { .call = rename_repeatedly, .fd = self->fd };
 	void *map = map_buffer(self->fd, self->size);
 	static struct bufinfo info;
 	struct bufinfo_row *row;

@@ -335,14 +335,14 @@ static void show_frame(struct pipeline *pipe, struct frame *frame, struct buffer
  */
 static void finish_frame(struct pipeline *pipe, struct frame *frame)
 {
-	struct frame answer;
+	struct frame reply;
 
 	wait_for("the saver saves in time", pipe->socket, POLLIN);
 	check("the saver has saved the frame",
-	      read(pipe->socket, &answer, sizeof(answer)) == sizeof(answer) &&
-	      answer.number == frame->number);
-	frame->waited = answer.waited;
-	frame->saved = answer.saved;
+	      read(pipe->socket, &reply, sizeof(reply)) == sizeof(reply) &&
+	      reply.number == frame->number);
+	frame->waited = reply.waited;
+	frame->saved = reply.saved;
 	display_settle(&pipe->display, &pipe->screen[frame->screen]);
 }
 

@@ -155,7 +155,7 @@ TEST_F(buffer, ppoll_unblocks_a_signal)
 
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
-	signal(SIGUSR1, take_signal);
+	signal(SIGUSR1, ignore_signal);
 	sigemptyset(&empty);
 	sigemptyset(&usr1);
 	sigaddset(&usr1, SIGUSR1);
@@ -940,8 +940,8 @@ static int call_poll_briefly(struct worker *worker)
 	return or_errno(poll(&pfd, 1, 10));
 }
 
-/* Begin to wait for @events of @fd; with @leaves, stop waiting again. */
-static int first_begin(struct first *first, int fd, short events, bool leaves)
+/* Begin to wait for @events of @fd; with @stops, stop waiting again. */
+static int first_begin(struct first *first, int fd, short events, bool stops)
 {
 	static const __u32 flags[FIRST_KINDS] = {
 		[EDGE] = EPOLLET, [ONESHOT] = EPOLLONESHOT,
@@ -953,14 +953,14 @@ static int first_begin(struct first *first, int fd, short events, bool leaves)
 		return 0;
 	case THREAD:
 		first->worker = (struct worker) {
-			.call = leaves ? call_poll_briefly : call_poll,
+			.call = stops ? call_poll_briefly : call_poll,
 			.fd = fd,
 			.arg = events,
 		};
 		ret = worker_begin(&first->worker);
 		if (ret)
 			return -ret;
-		if (leaves)
+		if (stops)
 			return worker_join(&first->worker);
 		return worker_blocks(&first->worker) ? 0 : -EBUSY;
 	case RING:
@@ -970,21 +970,21 @@ static int first_begin(struct first *first, int fd, short events, bool leaves)
 			return ret;
 		ret = request_submit(&first->request, fd, events);
 		if (ret == 1)
-			return leaves ? request_cancel(&first->request) : 0;
+			return stops ? request_cancel(&first->request) : 0;
 		request_close(&first->request);
 		return ret ?: -EIO;
 	default:
 		first->epoll = watch(fd, events | flags[first->kind]);
 		if (first->epoll < 0)
 			return first->epoll;
-		if (leaves)
+		if (stops)
 			close(first->epoll);
 		return 0;
 	}
 }
 
 /*
- * Return the events that a waiter without @leaves gets once all fences have
+ * Return the events that a waiter without @stops gets once all fences have
  * signalled.
  */
 static int first_end(struct first *first, short events)
@@ -1010,7 +1010,7 @@ static int first_end(struct first *first, short events)
 
 struct late_row {
 	enum first_kind kind;
-	bool leaves, aio;
+	bool stops, aio;
 	__u32 fence;
 	short events;
 };
@@ -1023,7 +1023,7 @@ static const char *late_name(const struct late_row *row)
 	snprintf(text, sizeof(text), "%s for %s after %s%s",
 		 row->aio ? "aio" : "io_uring",
 		 row->events == POLLIN ? "IN" : "OUT", first_names[row->kind],
-		 row->leaves ? ", which stopped waiting" : "");
+		 row->stops ? ", which stopped waiting" : "");
 	return text;
 }
 
@@ -1042,7 +1042,7 @@ static const char *late_request(const struct late_row *row, int fd, int one,
 	int early, done;
 
 	if (sys_add_fence(fd, row->fence, one, value) ||
-	    first_begin(&first, fd, row->events, row->leaves) ||
+	    first_begin(&first, fd, row->events, row->stops) ||
 	    sys_add_fence(fd, row->fence, two, value) ||
 	    request_open(&second, row->aio))
 		return "cannot be set up";
@@ -1065,7 +1065,7 @@ static const char *late_request(const struct late_row *row, int fd, int one,
 	if (!bad && done != row->events)
 		bad = "does not complete with its event";
 	request_close(&second);
-	if (!row->leaves && first_end(&first, row->events) != row->events && !bad)
+	if (!row->stops && first_end(&first, row->events) != row->events && !bad)
 		bad = "is preceded by a waiter that gets no event";
 	return bad;
 }
@@ -1090,12 +1090,12 @@ TEST_F_TIMEOUT(buffer, late_request, TIMEOUT_SLOW)
 	for (i = 0; i < FIRST_KINDS * 8; i++) {
 		row = (struct late_row) {
 			.kind = i / 8,
-			.leaves = i & 4,
+			.stops = i & 4,
 			.aio = i & 2,
 			.fence = i & 1 ? READ : WRITE,
 			.events = i & 1 ? POLLOUT : POLLIN,
 		};
-		if (row.kind == NOTHING && row.leaves)
+		if (row.kind == NOTHING && row.stops)
 			continue;
 		bad = late_request(&row, self->fd, self->timeline, other, ++value);
 		if (on_stock() && bad)

@@ -38,7 +38,7 @@ struct race {
 };
 
 struct racer {
-	const char *what, *hit;	/* name of the call; an outcome to count */
+	const char *name, *hit;	/* name of the call; an outcome to count */
 	int (*round)(struct race *race, struct racer *racer);
 
 	struct race *race;
@@ -143,7 +143,7 @@ static bool all_met(struct racer *racers)
  */
 static void run_racers(struct race *race, unsigned int count)
 {
-	double end = now_ms() + how_much("RACE_MS", DEFAULT_MS);
+	double end = now_ms() + work_amount("RACE_MS", DEFAULT_MS);
 	double last = end + 3 * TIMEOUT_LOST_MS;
 	unsigned int i;
 
@@ -176,11 +176,11 @@ static void race_case(struct __test_metadata *_metadata, struct race *race,
 	race->racers = racers;
 	run_racers(race, count);
 	for (i = 0; i < count; i++) {
-		TH_LOG("%s: %lu rounds, %lu overlapping, %lu %s", racers[i].what,
+		TH_LOG("%s: %lu rounds, %lu overlapping, %lu %s", racers[i].name,
 		       racers[i].rounds, racers[i].beside, racers[i].hits,
 		       racers[i].hit ?: "");
 		EXPECT_EQ(0, racers[i].ret)
-			TH_LOG("%s: %s", racers[i].what, strerror(-racers[i].ret));
+			TH_LOG("%s: %s", racers[i].name, strerror(-racers[i].ret));
 		EXPECT_LT(0, racers[i].beside);
 		if (racers[i].hit)
 			EXPECT_LT(0, racers[i].hits);
@@ -203,7 +203,7 @@ static void race_case(struct __test_metadata *_metadata, struct race *race,
 
 /* Listing */
 
-static int come_and_go(struct race *race, struct racer *racer)
+static int export_and_close(struct race *race, struct racer *racer)
 {
 	int fd[3];
 	unsigned int i;
@@ -249,8 +249,8 @@ TEST_F_TIMEOUT(buffer, export_close_bufinfo, TIMEOUT_SLOW)
 {
 	if (self->objects < 0)
 		SKIP(return, SKIP_BUFINFO);
-	race_buffer({ .what = "export and close", .round = come_and_go },
-		    { .what = "list", .round = list, .hit = "saw another buffer" });
+	race_buffer({ .name = "export and close", .round = export_and_close },
+		    { .name = "list", .round = list, .hit = "saw another buffer" });
 }
 
 static int attach_and_detach(struct race *race, struct racer *racer)
@@ -273,8 +273,8 @@ TEST_F_TIMEOUT(buffer, attach_detach_bufinfo, TIMEOUT_SLOW)
 		SKIP(return, SKIP_BUFINFO);
 	if (self->exporter == &vgem_exporter)
 		SKIP(return, "vgem does not attach to its own buffers");
-	race_buffer({ .what = "attach and detach", .round = attach_and_detach },
-		    { .what = "list", .round = list, .hit = "saw the device" });
+	race_buffer({ .name = "attach and detach", .round = attach_and_detach },
+		    { .name = "list", .round = list, .hit = "saw the device" });
 }
 
 /* Fences that signal shortly after their creation */
@@ -333,16 +333,16 @@ TEST_F_TIMEOUT(buffer, poll_signal, TIMEOUT_SLOW)
 {
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
-	race_buffer({ .what = "poll", .round = wait_in_poll, .hit = "waited" },
-		    { .what = "signal", .round = signal_next },
-		    { .what = "poll only", .round = wait_for_others });
+	race_buffer({ .name = "poll", .round = wait_in_poll, .hit = "waited" },
+		    { .name = "signal", .round = signal_next },
+		    { .name = "poll only", .round = wait_for_others });
 }
 
 #define ONE_STEP 1	/* a round begins, or ends */
 #define ONE_ROUND 3	/* one ends, and another begins and ends */
 
 /* Wait until another racer has made @steps, at most @tries times. */
-static void let_come(struct racer *other, unsigned int steps, unsigned int tries)
+static void wait_for_steps(struct racer *other, unsigned int steps, unsigned int tries)
 {
 	unsigned int before = other->steps;
 
@@ -366,7 +366,7 @@ static int fill_slot_with(struct race *race, struct racer *racer, int fd,
 	if (!ret && dup2(fd, SLOT) != SLOT)
 		ret = -errno;
 	close(fd);
-	let_come(&race->racers[1], steps, tries);
+	wait_for_steps(&race->racers[1], steps, tries);
 	drift(racer);
 	close(SLOT);
 	return ret;
@@ -399,9 +399,9 @@ TEST_F_TIMEOUT(buffer, poll_signal_close, TIMEOUT_SLOW)
 {
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
-	race_buffer({ .what = "export and close", .round = fill_slot },
-		    { .what = "poll", .round = wait_for_slot, .hit = "found a buffer" },
-		    { .what = "signal", .round = signal_next });
+	race_buffer({ .name = "export and close", .round = fill_slot },
+		    { .name = "poll", .round = wait_for_slot, .hit = "found a buffer" },
+		    { .name = "signal", .round = signal_next });
 }
 
 static int watch_slot(struct race *race, struct racer *racer)
@@ -429,9 +429,9 @@ TEST_F_TIMEOUT(buffer, epoll_signal_close, TIMEOUT_SLOW)
 {
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
-	race_buffer({ .what = "export and close", .round = fill_slot },
-		    { .what = "epoll", .round = watch_slot, .hit = "events" },
-		    { .what = "signal", .round = signal_next });
+	race_buffer({ .name = "export and close", .round = fill_slot },
+		    { .name = "epoll", .round = watch_slot, .hit = "events" },
+		    { .name = "signal", .round = signal_next });
 }
 
 /* No fence may be pending after START. */
@@ -466,14 +466,14 @@ static int interrupt(struct race *race, struct racer *racer)
 /* Passes when fences or a signal end each wait. */
 TEST_F_TIMEOUT(buffer, sync_signals, TIMEOUT_SLOW)
 {
-	struct sigaction action = { .sa_handler = take_signal };
+	struct sigaction action = { .sa_handler = ignore_signal };
 
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
 	sigaction(SIGUSR1, &action, NULL);
-	race_buffer({ .what = "SYNC", .round = bracket, .hit = "interrupted" },
-		    { .what = "signal", .round = interrupt, .hit = "sent" },
-		    { .what = "fence", .round = signal_next });
+	race_buffer({ .name = "SYNC", .round = bracket, .hit = "interrupted" },
+		    { .name = "signal", .round = interrupt, .hit = "sent" },
+		    { .name = "fence", .round = signal_next });
 }
 
 /* Importing and exporting fences */
@@ -506,9 +506,9 @@ TEST_F_TIMEOUT(buffer, import_export_signal, TIMEOUT_SLOW)
 {
 	if (self->timeline < 0)
 		SKIP(return, SKIP_FENCES);
-	race_buffer({ .what = "import", .round = add_fences },
-		    { .what = "export", .round = take_fences, .hit = "still pending" },
-		    { .what = "signal", .round = signal_next });
+	race_buffer({ .name = "import", .round = add_fences },
+		    { .name = "export", .round = take_fences, .hit = "still pending" },
+		    { .name = "signal", .round = signal_next });
 }
 
 /* Names */
@@ -568,8 +568,8 @@ TEST_F_TIMEOUT(buffer, name_maps_fdinfo, TIMEOUT_SLOW)
 	void *map = map_buffer(self->fd, self->size);
 
 	set_name(self->fd, SHORTER);
-	race_buffer({ .what = "rename", .round = rename_it },
-		    { .what = "read", .round = read_name, .hit = "changes" });
+	race_buffer({ .name = "rename", .round = rename_it },
+		    { .name = "read", .round = read_name, .hit = "changes" });
 	munmap(map, self->size);
 }
 
@@ -613,7 +613,7 @@ static int unload_and_load(struct race *race, struct racer *racer)
  * With the device closed, only the buffer holds a reference to the module,
  * which has -1 users while it is unloaded.
  */
-static int fill_slot_alone(struct race *race, struct racer *racer)
+static int fill_slot_and_pin(struct race *race, struct racer *racer)
 {
 	int dev = vgem_open(), fd, ret;
 	char *users;
@@ -623,7 +623,7 @@ static int fill_slot_alone(struct race *race, struct racer *racer)
 		return 0;
 	fd = vgem_alloc(dev, race->size, true);
 	close(dev);
-	let_come(&race->racers[UNLOADER], ONE_STEP, 200);
+	wait_for_steps(&race->racers[UNLOADER], ONE_STEP, 200);
 	if (fd < 0)
 		return fd;
 	users = text_of("/sys/module/" MODULE "/refcnt", 64);
@@ -780,11 +780,11 @@ TEST_F(module, polled_fence_is_dropped)
 TEST_F_TIMEOUT(module, unload, TIMEOUT_SLOW)
 {
 	struct racer racers[RACERS] = {
-		{ .what = "export and close", .round = fill_slot_alone,
+		{ .name = "export and close", .round = fill_slot_and_pin,
 		  .hit = "pinned the exporter" },
-		{ .what = "use", .round = use_slot, .hit = "found a buffer" },
-		{ .what = "signal", .round = signal_next },
-		[UNLOADER] = { .what = "unload and load",
+		{ .name = "use", .round = use_slot, .hit = "found a buffer" },
+		{ .name = "signal", .round = signal_next },
+		[UNLOADER] = { .name = "unload and load",
 			       .round = unload_and_load, .hit = "unloaded" },
 	};
 

@@ -108,7 +108,7 @@ TEST_F(sample, maps)
  * Passes when a part of the buffer can be mapped, but neither beyond its end
  * nor privately.
  */
-TEST_F(sample, maps_what_fits)
+TEST_F(sample, maps_parts)
 {
 	unsigned char *all = map_buffer(self->fd, self->size), *last;
 
@@ -268,7 +268,7 @@ TEST_F(buffer, job)
 }
 
 /* Passes when START waits for the whole duration of a job. */
-TEST_F(buffer, job_is_waited_for)
+TEST_F(buffer, cpu_waits_for_job)
 {
 	int dev = device_open(IMPORTER);
 	double start = now_ms();

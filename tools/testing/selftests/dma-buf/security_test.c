@@ -15,7 +15,7 @@
 /*
  * Run a function on a buffer as an unprivileged user; return its result, or -1.
  */
-static int as_nobody(int (*what)(int fd, size_t size), int fd, size_t size)
+static int run_unprivileged(int (*call)(int fd, size_t size), int fd, size_t size)
 {
 	int status;
 	pid_t child = fork();
@@ -23,7 +23,7 @@ static int as_nobody(int (*what)(int fd, size_t size), int fd, size_t size)
 	if (!child) {
 		if (setgid(NOBODY) || setuid(NOBODY))
 			_exit(255);
-		_exit(what(fd, size));
+		_exit(call(fd, size));
 	}
 	if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
 		return -1;
@@ -56,7 +56,7 @@ static int look_at_parent(int fd, size_t size)
  */
 TEST_F(buffer, others_see_nothing)
 {
-	EXPECT_EQ(5, as_nobody(look_at_parent, self->fd, self->size));
+	EXPECT_EQ(5, run_unprivileged(look_at_parent, self->fd, self->size));
 }
 
 /* Return the number of the first call that fails for this user, 0 for none. */
@@ -88,9 +88,9 @@ static int use_buffer(int fd, size_t size)
 }
 
 /* Passes when an unprivileged user can use a buffer that was passed to it. */
-TEST_F(buffer, whoever_has_it_uses_it)
+TEST_F(buffer, unprivileged_use)
 {
-	EXPECT_EQ(0, as_nobody(use_buffer, self->fd, self->size));
+	EXPECT_EQ(0, run_unprivileged(use_buffer, self->fd, self->size));
 }
 
 /*
@@ -146,7 +146,7 @@ TEST_F(buffer, no_addresses)
 }
 
 /* Passes when an ioctl writes its result to user space and no other byte. */
-TEST_F(buffer, answers_are_exact)
+TEST_F(buffer, results_are_exact)
 {
 	struct {
 		__u64 before;
@@ -176,7 +176,7 @@ TEST_F(buffer, answers_are_exact)
  * Make all calls that do not wait for fences; return 0, or the number of the
  * first that fails.
  */
-static int go_on(int fd, size_t size)
+static int make_calls(int fd, size_t size)
 {
 	int copy = dup(fd), sync_fd;
 
@@ -196,7 +196,7 @@ static int go_on(int fd, size_t size)
 }
 
 /* Wait indefinitely, in poll() or in START. */
-static void wait_for_ever(int fd, int way)
+static void wait_indefinitely(int fd, int way)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 
@@ -213,7 +213,7 @@ static void wait_for_ever(int fd, int way)
  * Passes when processes that wait, and are stopped meanwhile, delay no other
  * user.
  */
-TEST_F(buffer, waiters_delay_nobody)
+TEST_F(buffer, waiters_delay_no_user)
 {
 	pid_t child[2];
 	double start;
@@ -226,14 +226,14 @@ TEST_F(buffer, waiters_delay_nobody)
 		child[i] = fork();
 		ASSERT_LE(0, child[i]);
 		if (!child[i])
-			wait_for_ever(self->fd, i);
+			wait_indefinitely(self->fd, i);
 	}
 	for (i = 0; i < 2; i++) {
 		EXPECT_TRUE(child_blocks(child[i]));
 		ASSERT_EQ(0, kill(child[i], SIGSTOP));
 	}
 	start = now_ms();
-	EXPECT_EQ(0, go_on(self->fd, self->size));
+	EXPECT_EQ(0, make_calls(self->fd, self->size));
 	EXPECT_GT(MAX_DELAY_MS, now_ms() - start);
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, kill(child[i], SIGKILL));

@@ -208,7 +208,7 @@ TEST_F(buffer, many_timelines)
 }
 
 /* Passes when an exported sync file reports the error of its fence. */
-TEST_F(buffer, export_tells_the_error)
+TEST_F(buffer, export_returns_error)
 {
 	int line, sync_fd;
 
@@ -240,7 +240,7 @@ TEST_F(buffer, import_signalled)
 }
 
 /* Passes when fences exported from one buffer can be imported into another. */
-TEST_F(buffer, hand_over)
+TEST_F(buffer, import_into_another)
 {
 	int other, sync_fd;
 

@@ -202,7 +202,7 @@ TEST_F(buffer, callers_wait_together)
 
 static atomic_bool bracketing;
 
-static int bracket_for_ever(struct worker *worker)
+static int bracket_repeatedly(struct worker *worker)
 {
 	int ret = 0;
 
@@ -227,7 +227,7 @@ TEST_F(buffer, callers_and_fences)
 		SKIP(return, SKIP_FENCES);
 	bracketing = true;
 	for (i = 0; i < CALLERS; i++) {
-		worker[i].call = bracket_for_ever;
+		worker[i].call = bracket_repeatedly;
 		worker[i].fd = self->fd;
 		worker[i].arg = 1 + i % RW;
 		worker_start(&worker[i]);
@@ -246,7 +246,7 @@ TEST_F(buffer, callers_and_fences)
 static void handle_usr1(int flags)
 {
 	struct sigaction action = {
-		.sa_handler = take_signal,
+		.sa_handler = ignore_signal,
 		.sa_flags = flags,
 	};
 

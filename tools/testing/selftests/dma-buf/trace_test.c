@@ -24,7 +24,7 @@ static struct event events[TRACE_MAX];
 static int num_events;
 
 /* Remove the instance that a failed test has left: its events would show up. */
-static int instance_make(void)
+static int instance_create(void)
 {
 	rmdir(INSTANCE);
 	return or_errno(mkdir(INSTANCE, 0755));
@@ -32,7 +32,7 @@ static int instance_make(void)
 
 static int trace_begin(void)
 {
-	int ret = instance_make();
+	int ret = instance_create();
 
 	return ret ?: sys_write_text(INSTANCE "/events/dma_buf/enable", "1");
 }
@@ -172,7 +172,7 @@ TEST_F(buffer, import)
 /* Trace allocations of eight or more contiguous pages by this process. */
 static int large_begin(void)
 {
-	int ret = instance_make();
+	int ret = instance_create();
 	char pid[16];
 
 	snprintf(pid, sizeof(pid), "%d", getpid());
