@@ -4,7 +4,7 @@
  * then its second and so on, until it makes no further allocation. It may then
  * fail, but must return the right error, leak nothing and lose no wake-up.
  */
-#include "dma_buf_fixture.h"
+#include "dma_buf_fenced.h"
 
 #define RW DMA_BUF_SYNC_RW
 #define DEBUGFS "/sys/kernel/debug/"
@@ -505,10 +505,8 @@ static int call_read_bufinfo(struct operation *op)
  * Passes when a listing of more than a page is complete, or reading it fails
  * with ENOMEM.
  */
-TEST_F(buffer, bufinfo)
+TEST_F(fenced, bufinfo)
 {
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	import_fence(self->fd, RW, must(pending_fences(100)));
 	walk_faults(.call = call_read_bufinfo, .after = close_result);
 }

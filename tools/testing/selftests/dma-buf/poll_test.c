@@ -9,7 +9,7 @@
 #include <linux/aio_abi.h>
 #include <linux/io_uring.h>
 
-#include "dma_buf_fixture.h"
+#include "dma_buf_fenced.h"
 
 #define READ DMA_BUF_SYNC_READ
 #define WRITE DMA_BUF_SYNC_WRITE
@@ -100,7 +100,7 @@ TEST_F(buffer, idle)
  * Passes when a pending read fence withholds POLLOUT, and a pending write fence
  * POLLIN and POLLOUT.
  */
-TEST_F(buffer, readiness)
+TEST_F(fenced, readiness)
 {
 	static const struct {
 		__u32 fence;
@@ -110,8 +110,6 @@ TEST_F(buffer, readiness)
 	};
 	unsigned int i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		add_fence(self->fd, rows[i].fence, self->timeline, i + 1);
 		ready(rows[i].pending & POLLIN, self->fd, POLLIN);
@@ -129,15 +127,13 @@ TEST_F(buffer, readiness)
  * Passes when select() reports the same readiness, and no exceptional
  * condition.
  */
-TEST_F(buffer, select_readiness)
+TEST_F(fenced, select_readiness)
 {
 	const short all = POLLIN | POLLPRI | POLLOUT;
 
 	EXPECT_EQ(BOTH, selected(self->fd, all, 0));
 	EXPECT_EQ(POLLIN, selected(self->fd, POLLIN | POLLPRI, 0));
 	EXPECT_EQ(0, selected(self->fd, POLLPRI, 0));
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	add_fence(self->fd, READ, self->timeline, 1);
 	EXPECT_EQ(POLLIN, selected(self->fd, all, 0));
 	add_fence(self->fd, WRITE, self->timeline, 2);
@@ -147,14 +143,12 @@ TEST_F(buffer, select_readiness)
 }
 
 /* Passes when a signal that ppoll() unblocks interrupts it. */
-TEST_F(buffer, ppoll_unblocks_a_signal)
+TEST_F(fenced, ppoll_unblocks_a_signal)
 {
 	struct pollfd pfd = { .fd = self->fd, .events = POLLIN };
 	struct timespec none = {}, soon = { .tv_sec = TIMEOUT_MS / 1000 };
 	sigset_t empty, usr1;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	signal(SIGUSR1, ignore_signal);
 	sigemptyset(&empty);
 	sigemptyset(&usr1);
@@ -172,13 +166,11 @@ TEST_F(buffer, ppoll_unblocks_a_signal)
 }
 
 /* Passes when poll() with a timeout of 0 does not sleep in 500 calls. */
-TEST_F(buffer, no_timeout_no_wait)
+TEST_F(fenced, no_timeout_no_wait)
 {
 	struct rusage before, after;
 	int i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	getrusage(RUSAGE_THREAD, &before);
 	for (i = 0; i < 500; i++)
@@ -193,13 +185,11 @@ TEST_F(buffer, no_timeout_no_wait)
  * Passes when poll() returns 0 when its timeout expires, and the next poll()
  * returns when the fence signals.
  */
-TEST_F(buffer, timeout_expires)
+TEST_F(fenced, timeout_expires)
 {
 	struct pollfd pfd = { .fd = self->fd, .events = POLLIN };
 	double start = now_ms();
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	ASSERT_EQ(0, poll(&pfd, 1, 60));
 	EXPECT_LE(59.0, now_ms() - start);
@@ -209,7 +199,7 @@ TEST_F(buffer, timeout_expires)
 }
 
 /* Passes when the fence wakes a poller in poll(), ppoll() and select(). */
-TEST_F(buffer, blocked_poller_wakes)
+TEST_F(fenced, blocked_poller_wakes)
 {
 	static const struct {
 		__u32 fence;
@@ -223,8 +213,6 @@ TEST_F(buffer, blocked_poller_wakes)
 	struct worker worker;
 	unsigned int i, row;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	for (i = 0; i < ARRAY_SIZE(rows) * ARRAY_SIZE(calls); i++) {
 		row = i / ARRAY_SIZE(calls);
 		add_fence(self->fd, rows[row].fence, self->timeline, i + 1);
@@ -243,13 +231,11 @@ TEST_F(buffer, blocked_poller_wakes)
 }
 
 /* Passes when 64 fences that signal one after the other wake a poller once. */
-TEST_F(buffer, one_wake_for_many_fences)
+TEST_F(fenced, one_wake_for_many_fences)
 {
 	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = POLLIN };
 	int line[FENCES], i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	for (i = 0; i < FENCES; i++) {
 		line[i] = timeline();
 		add_fence(self->fd, WRITE, line[i], 1);
@@ -273,13 +259,11 @@ TEST_F(buffer, one_wake_for_many_fences)
  * Passes when a poller wakes with the last of 64 fences, in whichever order
  * they signal.
  */
-TEST_F(buffer, waits_for_the_last_fence)
+TEST_F(fenced, waits_for_the_last_fence)
 {
 	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = BOTH };
 	int line[FENCES], i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	for (i = 0; i < FENCES; i++) {
 		line[i] = timeline();
 		add_fence(self->fd, WRITE, line[i], 1);
@@ -297,13 +281,11 @@ TEST_F(buffer, waits_for_the_last_fence)
 }
 
 /* Passes when a blocked poller also waits for a fence that is added later. */
-TEST_F(buffer, fence_added_while_blocked)
+TEST_F(fenced, fence_added_while_blocked)
 {
 	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = POLLIN };
 	int other;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	other = timeline();
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	worker_start(&worker);
@@ -320,13 +302,11 @@ TEST_F(buffer, fence_added_while_blocked)
  * Passes when a poller that a write fence blocks wakes with POLLIN although a
  * read fence was added meanwhile.
  */
-TEST_F(buffer, read_fence_added_while_blocked)
+TEST_F(fenced, read_fence_added_while_blocked)
 {
 	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = BOTH };
 	int other;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	other = timeline();
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	worker_start(&worker);
@@ -340,13 +320,11 @@ TEST_F(buffer, read_fence_added_while_blocked)
 }
 
 /* Passes when a fence that signals with an error wakes a poller. */
-TEST_F(buffer, failed_fence_wakes)
+TEST_F(fenced, failed_fence_wakes)
 {
 	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = BOTH };
 	int line;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	line = timeline();
 	add_fence(self->fd, WRITE, line, 1);
 	worker_start(&worker);
@@ -360,13 +338,11 @@ TEST_F(buffer, failed_fence_wakes)
  * Passes when the write fence wakes all POLLIN pollers, and the last fence all
  * POLLOUT pollers.
  */
-TEST_F(buffer, several_pollers)
+TEST_F(fenced, several_pollers)
 {
 	struct worker worker[POLLERS] = {};
 	int reader, i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	reader = timeline();
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	add_fence(self->fd, READ, reader, 1);
@@ -392,13 +368,11 @@ TEST_F(buffer, several_pollers)
 /*
  * Passes when one poll() waits for several buffers and reports the ready one.
  */
-TEST_F(buffer, many_buffers)
+TEST_F(fenced, many_buffers)
 {
 	struct pollfd pfd[8] = {};
 	int line[8], i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	for (i = 0; i < 8; i++) {
 		pfd[i].fd = must(self->exporter->alloc(self->dev, self->page, true));
 		pfd[i].events = POLLIN;
@@ -417,12 +391,10 @@ TEST_F(buffer, many_buffers)
 }
 
 /* Passes when level-triggered epoll reports a ready buffer in each call. */
-TEST_F(buffer, epoll_level)
+TEST_F(fenced, epoll_level)
 {
 	int epoll = must(watch(self->fd, EPOLLIN | EPOLLOUT)), i;
 
-	if (self->timeline < 0)
-		SKIP(goto out, SKIP_FENCES);
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	EXPECT_EQ(0, reported(epoll, 20));
 	advance(self->timeline, 1);
@@ -432,7 +404,6 @@ TEST_F(buffer, epoll_level)
 	EXPECT_EQ(EPOLLIN, reported(epoll, TIMEOUT_MS));
 	advance(self->timeline, 1);
 	EXPECT_EQ(EPOLLIN | EPOLLOUT, reported(epoll, TIMEOUT_MS));
-out:
 	close(epoll);
 }
 
@@ -440,13 +411,11 @@ out:
  * Passes when level-triggered epoll reports no event until 64 fences have
  * signalled.
  */
-TEST_F(buffer, epoll_level_many_fences)
+TEST_F(fenced, epoll_level_many_fences)
 {
 	struct worker worker = { .call = call_epoll };
 	int line[FENCES], i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	for (i = 0; i < FENCES; i++) {
 		line[i] = timeline();
 		add_fence(self->fd, WRITE, line[i], 1);
@@ -469,12 +438,10 @@ TEST_F(buffer, epoll_level_many_fences)
  * signalled, and polls it again after each report, since adding a fence causes
  * no event.
  */
-TEST_F(buffer, epoll_edge)
+TEST_F(fenced, epoll_edge)
 {
 	int line[FENCES], epoll, i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	for (i = 0; i < FENCES; i++) {
 		line[i] = timeline();
 		add_fence(self->fd, WRITE, line[i], 1);
@@ -496,12 +463,10 @@ TEST_F(buffer, epoll_edge)
 }
 
 /* Passes when a buffer causes an edge each time that it becomes ready again. */
-TEST_F(buffer, epoll_edge_again)
+TEST_F(fenced, epoll_edge_again)
 {
 	int epoll, i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	epoll = must(watch(self->fd, EPOLLIN | EPOLLET));
 	EXPECT_EQ(EPOLLIN, reported(epoll, TIMEOUT_MS));
 	for (i = 1; i < 6; i++) {
@@ -520,12 +485,10 @@ TEST_F(buffer, epoll_edge_again)
  * Passes when edge-triggered epoll reports EPOLLOUT each time that the read
  * fence has signalled as well, and not with the write fence only.
  */
-TEST_F(buffer, epoll_edge_out)
+TEST_F(fenced, epoll_edge_out)
 {
 	int reader, epoll, i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	reader = timeline();
 	epoll = must(watch(self->fd, EPOLLOUT | EPOLLET));
 	EXPECT_EQ(EPOLLOUT, reported(epoll, TIMEOUT_MS));
@@ -549,12 +512,10 @@ TEST_F(buffer, epoll_edge_out)
  * Passes when an edge-triggered epoll that watches another epoll reports each
  * edge of the latter.
  */
-TEST_F(buffer, epoll_edge_of_epoll)
+TEST_F(fenced, epoll_edge_of_epoll)
 {
 	int inner, outer, i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	inner = must(watch(self->fd, EPOLLIN));
 	outer = must(watch(inner, EPOLLIN | EPOLLET));
 	EXPECT_EQ(EPOLLIN, reported(outer, TIMEOUT_MS));
@@ -574,12 +535,10 @@ TEST_F(buffer, epoll_edge_of_epoll)
 }
 
 /* Passes when EPOLLONESHOT reports once until it is armed again. */
-TEST_F(buffer, epoll_oneshot)
+TEST_F(fenced, epoll_oneshot)
 {
 	int epoll;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	epoll = must(watch(self->fd, EPOLLIN | EPOLLONESHOT));
 	EXPECT_EQ(0, reported(epoll, 20));
@@ -593,13 +552,11 @@ TEST_F(buffer, epoll_oneshot)
 }
 
 /* Passes when EPOLLEXCLUSIVE waiters for IN and for OUT both wake. */
-TEST_F(buffer, epoll_exclusive)
+TEST_F(fenced, epoll_exclusive)
 {
 	struct worker reader = { .call = call_epoll };
 	struct worker writer = { .call = call_epoll };
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	reader.fd = must(watch(self->fd, EPOLLIN | EPOLLEXCLUSIVE));
 	writer.fd = must(watch(self->fd, EPOLLOUT | EPOLLEXCLUSIVE));
@@ -615,12 +572,10 @@ TEST_F(buffer, epoll_exclusive)
 }
 
 /* Passes when an epoll that watches another epoll reports its readiness. */
-TEST_F(buffer, epoll_nested)
+TEST_F(fenced, epoll_nested)
 {
 	int inner, outer;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	inner = must(watch(self->fd, EPOLLIN));
 	outer = must(watch(inner, EPOLLIN));
@@ -649,7 +604,7 @@ static int aio_result(aio_context_t context, int ms)
 }
 
 /* Passes when an aio poll request completes when the fence signals. */
-TEST_F(buffer, aio_poll)
+TEST_F(fenced, aio_poll)
 {
 	struct iocb request = {
 		.aio_lio_opcode = IOCB_CMD_POLL,
@@ -659,8 +614,6 @@ TEST_F(buffer, aio_poll)
 	aio_context_t context = 0;
 	int i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	if (syscall(SYS_io_setup, 1, &context))
 		SKIP(return, "no asynchronous I/O: needs CONFIG_AIO");
 	for (i = 1; i < 4; i++) {
@@ -776,7 +729,7 @@ static int ring_cancel(struct ring *ring, __u64 user_data)
 #define SKIP_RING "no io_uring: needs CONFIG_IO_URING"
 
 /* Passes when each io_uring poll request completes when the fence signals. */
-TEST_F(buffer, io_uring_poll)
+TEST_F(fenced, io_uring_poll)
 {
 	struct io_uring_sqe request = {
 		.opcode = IORING_OP_POLL_ADD,
@@ -786,8 +739,6 @@ TEST_F(buffer, io_uring_poll)
 	struct ring ring;
 	int i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	if (ring_open(&ring))
 		SKIP(return, SKIP_RING);
 	ASSERT_EQ(1, ring_submit(&ring, &request));
@@ -806,7 +757,7 @@ TEST_F(buffer, io_uring_poll)
  * Passes when a pending request keeps the buffer alive, and a cancelled request
  * does not.
  */
-TEST_F(buffer, io_uring_cancel)
+TEST_F(fenced, io_uring_cancel)
 {
 	struct io_uring_sqe request = {
 		.opcode = IORING_OP_POLL_ADD,
@@ -816,8 +767,6 @@ TEST_F(buffer, io_uring_cancel)
 	};
 	struct ring ring;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	if (self->objects < 0)
 		SKIP(return, SKIP_BUFINFO);
 	if (ring_open(&ring))
@@ -1074,7 +1023,7 @@ static const char *late_request(const struct late_row *row, int fd, int one,
  * Passes when an io_uring or aio request completes once both pending fences
  * have signalled, although only one of them was pending for the first waiter.
  */
-TEST_F_TIMEOUT(buffer, late_request, TIMEOUT_SLOW)
+TEST_F_TIMEOUT(fenced, late_request, TIMEOUT_SLOW)
 {
 	const char *bad = NULL;
 	struct late_row row;
@@ -1082,8 +1031,6 @@ TEST_F_TIMEOUT(buffer, late_request, TIMEOUT_SLOW)
 	unsigned int i;
 	int other;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	if (!requests_work())
 		SKIP(return, SKIP_REQUESTS);
 	other = timeline();
@@ -1112,13 +1059,11 @@ TEST_F_TIMEOUT(buffer, late_request, TIMEOUT_SLOW)
  * Passes when a request for IN and OUT completes with IN only while a read
  * fence is pending.
  */
-TEST_F(buffer, request_for_both)
+TEST_F(fenced, request_for_both)
 {
 	struct request request;
 	int reader, aio;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	if (!requests_work())
 		SKIP(return, SKIP_REQUESTS);
 	reader = timeline();
@@ -1141,7 +1086,7 @@ TEST_F(buffer, request_for_both)
  * Passes when a multishot request reports no event while any fence is pending,
  * in whichever order the fences signal, and the event once all have signalled.
  */
-TEST_F(buffer, multishot_request)
+TEST_F(fenced, multishot_request)
 {
 	struct io_uring_sqe request = {
 		.opcode = IORING_OP_POLL_ADD,
@@ -1152,8 +1097,6 @@ TEST_F(buffer, multishot_request)
 	int line[8], early = 0, i;
 	struct ring ring;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	if (ring_open(&ring))
 		SKIP(return, SKIP_RING);
 	for (i = 0; i < 8; i++) {
@@ -1247,13 +1190,11 @@ static double late_poller(int fd, int fences)
  * signalled. One success in five tries is enough, since other work may delay
  * the poller as well.
  */
-TEST_F(buffer, signalled_on_a_busy_cpu)
+TEST_F(fenced, signalled_on_a_busy_cpu)
 {
 	double late, best;
 	int fences, i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	if (stay_on_cpu(1) || stay_on_cpu(0))
 		SKIP(return, "needs CPUs 0 and 1");
 	for (fences = 1; fences <= 2; fences++) {
@@ -1276,12 +1217,10 @@ TEST_F(buffer, signalled_on_a_busy_cpu)
  * Passes when a poller of a duplicated fd keeps waiting after the original fd
  * is closed.
  */
-TEST_F(buffer, closed_while_polled)
+TEST_F(fenced, closed_while_polled)
 {
 	struct worker worker = { .call = call_poll, .arg = POLLIN };
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	worker.fd = must(or_errno(dup(self->fd)));
 	worker_start(&worker);
@@ -1299,12 +1238,10 @@ TEST_F(buffer, closed_while_polled)
  * Passes when a blocked poller keeps the buffer alive after its last fd is
  * closed.
  */
-TEST_F(buffer, last_close_while_polled)
+TEST_F(fenced, last_close_while_polled)
 {
 	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = POLLIN };
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	worker_start(&worker);
 	EXPECT_TRUE(worker_blocks(&worker));
@@ -1320,12 +1257,10 @@ TEST_F(buffer, last_close_while_polled)
 }
 
 /* Passes when a pending fence does not keep a buffer in an epoll alive. */
-TEST_F(buffer, never_signalled_epoll)
+TEST_F(fenced, never_signalled_epoll)
 {
 	int epoll;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	if (self->objects < 0)
 		SKIP(return, SKIP_BUFINFO);
 	add_fence(self->fd, WRITE, self->timeline, 1);
@@ -1342,12 +1277,10 @@ TEST_F(buffer, never_signalled_epoll)
 }
 
 /* Passes when a poll() that has timed out does not keep the buffer alive. */
-TEST_F(buffer, never_signalled_poll)
+TEST_F(fenced, never_signalled_poll)
 {
 	struct pollfd pfd = { .fd = self->fd, .events = BOTH };
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	if (self->objects < 0)
 		SKIP(return, SKIP_BUFINFO);
 	add_fence(self->fd, WRITE, self->timeline, 1);
@@ -1363,13 +1296,11 @@ TEST_F(buffer, never_signalled_poll)
  * Passes when the fence wakes a poller while an epoll of the same buffer is
  * being closed, and the buffer is closed afterwards.
  */
-TEST_F(buffer, signal_races_with_close)
+TEST_F(fenced, signal_races_with_close)
 {
 	struct worker worker = { .call = call_poll, .arg = BOTH };
 	int i, line, epoll;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	for (i = 0; i < 100; i++) {
 		line = timeline();
 		worker.fd = must(self->exporter->alloc(self->dev, self->page, true));
@@ -1395,13 +1326,11 @@ static int advance_later(struct worker *worker)
  * Passes when a buffer with an armed callback can be closed while its fence
  * signals.
  */
-TEST_F(buffer, close_races_with_signal)
+TEST_F(fenced, close_races_with_signal)
 {
 	struct worker worker = { .call = advance_later };
 	int i, fd, epoll, held;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	for (i = 0; i < 100; i++) {
 		worker.fd = timeline();
 		fd = must(self->exporter->alloc(self->dev, self->page, true));

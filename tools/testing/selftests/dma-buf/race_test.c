@@ -10,7 +10,7 @@
 
 #include <drm/vgem_drm.h>
 
-#include "dma_buf_fixture.h"
+#include "dma_buf_fenced.h"
 
 #define READ DMA_BUF_SYNC_READ
 #define WRITE DMA_BUF_SYNC_WRITE
@@ -329,10 +329,8 @@ static int wait_for_others(struct race *race, struct racer *racer)
 }
 
 /* Passes when no poller loses a wake-up, whenever its fences signal. */
-TEST_F_TIMEOUT(buffer, poll_signal, TIMEOUT_SLOW)
+TEST_F_TIMEOUT(fenced, poll_signal, TIMEOUT_SLOW)
 {
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	race_buffer({ .name = "poll", .round = wait_in_poll, .hit = "waited" },
 		    { .name = "signal", .round = signal_next },
 		    { .name = "poll only", .round = wait_for_others });
@@ -395,10 +393,8 @@ static int wait_for_slot(struct race *race, struct racer *racer)
 }
 
 /* Passes when a buffer can be closed while another thread polls it. */
-TEST_F_TIMEOUT(buffer, poll_signal_close, TIMEOUT_SLOW)
+TEST_F_TIMEOUT(fenced, poll_signal_close, TIMEOUT_SLOW)
 {
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	race_buffer({ .name = "export and close", .round = fill_slot },
 		    { .name = "poll", .round = wait_for_slot, .hit = "found a buffer" },
 		    { .name = "signal", .round = signal_next });
@@ -425,10 +421,8 @@ static int watch_slot(struct race *race, struct racer *racer)
 }
 
 /* Passes when a buffer in an epoll can be freed while its fence signals. */
-TEST_F_TIMEOUT(buffer, epoll_signal_close, TIMEOUT_SLOW)
+TEST_F_TIMEOUT(fenced, epoll_signal_close, TIMEOUT_SLOW)
 {
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	race_buffer({ .name = "export and close", .round = fill_slot },
 		    { .name = "epoll", .round = watch_slot, .hit = "events" },
 		    { .name = "signal", .round = signal_next });
@@ -464,12 +458,10 @@ static int interrupt(struct race *race, struct racer *racer)
 }
 
 /* Passes when fences or a signal end each wait. */
-TEST_F_TIMEOUT(buffer, sync_signals, TIMEOUT_SLOW)
+TEST_F_TIMEOUT(fenced, sync_signals, TIMEOUT_SLOW)
 {
 	struct sigaction action = { .sa_handler = ignore_signal };
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	sigaction(SIGUSR1, &action, NULL);
 	race_buffer({ .name = "SYNC", .round = bracket, .hit = "interrupted" },
 		    { .name = "signal", .round = interrupt, .hit = "sent" },
@@ -502,10 +494,8 @@ static int take_fences(struct race *race, struct racer *racer)
 }
 
 /* Passes when a sync_file signals, whenever it was exported. */
-TEST_F_TIMEOUT(buffer, import_export_signal, TIMEOUT_SLOW)
+TEST_F_TIMEOUT(fenced, import_export_signal, TIMEOUT_SLOW)
 {
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	race_buffer({ .name = "import", .round = add_fences },
 		    { .name = "export", .round = take_fences, .hit = "still pending" },
 		    { .name = "signal", .round = signal_next });

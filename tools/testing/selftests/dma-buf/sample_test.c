@@ -2,7 +2,7 @@
 /*
  * The drivers in samples/dma-buf, used with each other and with other drivers.
  */
-#include "dma_buf_fixture.h"
+#include "dma_buf_fenced.h"
 #include "../../../../samples/dma-buf/dma-buf-sample.h"
 
 #define EXPORTER "/dev/dma-buf-exporter"
@@ -359,15 +359,13 @@ static int call_run(struct worker *worker)
 /*
  * Passes when a job does not start before the buffer's fences have signalled.
  */
-TEST_F(buffer, job_waits)
+TEST_F(fenced, job_waits)
 {
 	int dev = device_open(IMPORTER);
 	struct worker job = { .call = call_run, .fd = dev, .arg = 0 };
 
 	if (dev < 0)
 		SKIP(return, SKIP_SAMPLE);
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	ASSERT_EQ(0, sample_import(dev, self->fd));
 	add_fence(self->fd, DMA_BUF_SYNC_READ, self->timeline, 1);
 	worker_start(&job);

@@ -4,7 +4,7 @@
  * those of other users; they see no kernel addresses, and cannot delay other
  * users.
  */
-#include "dma_buf_fixture.h"
+#include "dma_buf_fenced.h"
 
 #define READ DMA_BUF_SYNC_READ
 #define WRITE DMA_BUF_SYNC_WRITE
@@ -213,14 +213,12 @@ static void wait_indefinitely(int fd, int way)
  * Passes when processes that wait, and are stopped meanwhile, delay no other
  * user.
  */
-TEST_F(buffer, waiters_delay_no_user)
+TEST_F(fenced, waiters_delay_no_user)
 {
 	pid_t child[2];
 	double start;
 	int i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	for (i = 0; i < 2; i++) {
 		child[i] = fork();

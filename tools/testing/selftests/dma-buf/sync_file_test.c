@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Importing and exporting a buffer's fences as sync files. */
-#include "dma_buf_fixture.h"
+#include "dma_buf_fenced.h"
 
 #define READ DMA_BUF_SYNC_READ
 #define WRITE DMA_BUF_SYNC_WRITE
@@ -83,7 +83,7 @@ TEST_F(buffer, export_idle)
  * Passes when EXPORT returns the fences that a reader or a writer must wait
  * for.
  */
-TEST_F(buffer, import_then_export)
+TEST_F(fenced, import_then_export)
 {
 	static const struct {
 		__u32 import, export;
@@ -96,8 +96,6 @@ TEST_F(buffer, import_then_export)
 	unsigned int i;
 	int sync_fd;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		add_fence(self->fd, rows[i].import, self->timeline, i + 1);
 		sync_fd = export_fence(self->fd, rows[i].export);
@@ -112,12 +110,10 @@ TEST_F(buffer, import_then_export)
 }
 
 /* Passes when an exported sync file does not include fences added later. */
-TEST_F(buffer, export_is_a_snapshot)
+TEST_F(fenced, export_is_a_snapshot)
 {
 	int before, after;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	before = export_fence(self->fd, READ);
 	add_fence(self->fd, WRITE, self->timeline, 2);
@@ -131,13 +127,11 @@ TEST_F(buffer, export_is_a_snapshot)
 }
 
 /* Passes when a later fence of a timeline replaces the earlier one. */
-TEST_F(buffer, later_fence_replaces)
+TEST_F(fenced, later_fence_replaces)
 {
 	unsigned int count = 0;
 	int sync_fd, i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	for (i = 1; i <= 5; i++)
 		add_fence(self->fd, WRITE, self->timeline, i);
 	sync_fd = export_fence(self->fd, WRITE);
@@ -151,13 +145,11 @@ TEST_F(buffer, later_fence_replaces)
 }
 
 /* Passes when IMPORT adds every fence of a merged sync file. */
-TEST_F(buffer, import_merged)
+TEST_F(fenced, import_merged)
 {
 	int line[3], one[3], merged, all, i;
 	unsigned int count = 0;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	for (i = 0; i < 3; i++) {
 		line[i] = timeline();
 		one[i] = fence(line[i], 1);
@@ -183,13 +175,11 @@ TEST_F(buffer, import_merged)
 }
 
 /* Passes when a buffer holds one fence for each of many timelines. */
-TEST_F(buffer, many_timelines)
+TEST_F(fenced, many_timelines)
 {
 	unsigned int count = 0;
 	int line[40], sync_fd, i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	for (i = 0; i < 40; i++) {
 		line[i] = timeline();
 		add_fence(self->fd, i % 2 ? READ : WRITE, line[i], 1);
@@ -208,12 +198,10 @@ TEST_F(buffer, many_timelines)
 }
 
 /* Passes when an exported sync file reports the error of its fence. */
-TEST_F(buffer, export_returns_error)
+TEST_F(fenced, export_returns_error)
 {
 	int line, sync_fd;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	line = timeline();
 	add_fence(self->fd, WRITE, line, 1);
 	sync_fd = export_fence(self->fd, READ);
@@ -225,12 +213,10 @@ TEST_F(buffer, export_returns_error)
 }
 
 /* Passes when a fence that has signalled does not make a buffer busy. */
-TEST_F(buffer, import_signalled)
+TEST_F(fenced, import_signalled)
 {
 	int sync_fd;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	advance(self->timeline, 5);
 	add_fence(self->fd, WRITE, self->timeline, 3);
 	ready(POLLIN | POLLOUT, self->fd, POLLIN | POLLOUT);
@@ -240,12 +226,10 @@ TEST_F(buffer, import_signalled)
 }
 
 /* Passes when fences exported from one buffer can be imported into another. */
-TEST_F(buffer, import_into_another)
+TEST_F(fenced, import_into_another)
 {
 	int other, sync_fd;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	other = must(self->exporter->alloc(self->dev, self->page, true));
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	sync_fd = export_fence(self->fd, READ);
@@ -261,13 +245,11 @@ TEST_F(buffer, import_into_another)
 /*
  * Passes when one poll() waits for many sync files and reports the ready ones.
  */
-TEST_F(buffer, many_sync_files)
+TEST_F(fenced, many_sync_files)
 {
 	struct pollfd pfd[8] = {};
 	int i, j;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	for (i = 0; i < 8; i++) {
 		add_fence(self->fd, WRITE, self->timeline, i + 1);
 		pfd[i].fd = export_fence(self->fd, READ);
@@ -285,13 +267,11 @@ TEST_F(buffer, many_sync_files)
 }
 
 /* Passes when the last fence of a sync file wakes all of its pollers. */
-TEST_F(buffer, many_wait_for_one)
+TEST_F(fenced, many_wait_for_one)
 {
 	struct worker worker[4] = {};
 	int other, sync_fd, i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	other = timeline();
 	add_fence(self->fd, READ, self->timeline, 1);
 	add_fence(self->fd, WRITE, other, 1);
@@ -316,14 +296,12 @@ TEST_F(buffer, many_wait_for_one)
 }
 
 /* Passes when the ioctls work on a read-only descriptor as well. */
-TEST_F(buffer, read_only_descriptor)
+TEST_F(fenced, read_only_descriptor)
 {
 	int ro, sync_fd;
 
 	if (!self->exporter->alloc_read_only)
 		SKIP(return, "%s has no read-only buffers", self->exporter->exp_name);
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	ro = must(self->exporter->alloc_read_only(self->dev, self->page));
 	add_fence(ro, READ, self->timeline, 1);
 	ready(POLLIN, ro, POLLIN | POLLOUT);

@@ -3,7 +3,7 @@
  * DMA_BUF_IOCTL_SYNC: its flags, the fences that it waits for, and the end of
  * the wait.
  */
-#include "dma_buf_fixture.h"
+#include "dma_buf_fenced.h"
 
 #define READ DMA_BUF_SYNC_READ
 #define WRITE DMA_BUF_SYNC_WRITE
@@ -118,10 +118,8 @@ TEST_F(buffer, start_waits)
 }
 
 /* Passes when END returns with all fences still pending. */
-TEST_F(buffer, end_never_waits)
+TEST_F(fenced, end_never_waits)
 {
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	sync_cpu(self->fd, RW);
 	add_fence(self->fd, READ, self->timeline, 1);
 	add_fence(self->fd, WRITE, self->timeline, 2);
@@ -132,13 +130,11 @@ TEST_F(buffer, end_never_waits)
 }
 
 /* Passes when START waits for the last of many fences. */
-TEST_F(buffer, start_waits_for_all)
+TEST_F(fenced, start_waits_for_all)
 {
 	struct worker worker = { .call = call_sync_cpu, .fd = self->fd, .arg = READ };
 	int line[8], i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	for (i = 0; i < 8; i++) {
 		line[i] = timeline();
 		add_fence(self->fd, WRITE, line[i], 1);
@@ -160,14 +156,12 @@ TEST_F(buffer, start_waits_for_all)
  * Passes when callers wait concurrently, each for the fences that conflict with
  * its access.
  */
-TEST_F(buffer, callers_wait_together)
+TEST_F(fenced, callers_wait_together)
 {
 	static const __u64 start[] = { READ, WRITE, READ, RW };
 	struct worker worker[CALLERS] = {};
 	int reader, i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	reader = timeline();
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	add_fence(self->fd, READ, reader, 1);
@@ -218,13 +212,11 @@ static int bracket_repeatedly(struct worker *worker)
  * Passes when concurrent START and END succeed while fences are added and
  * signal.
  */
-TEST_F(buffer, callers_and_fences)
+TEST_F(fenced, callers_and_fences)
 {
 	struct worker worker[CALLERS] = {};
 	unsigned int i;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	bracketing = true;
 	for (i = 0; i < CALLERS; i++) {
 		worker[i].call = bracket_repeatedly;
@@ -254,12 +246,10 @@ static void handle_usr1(int flags)
 }
 
 /* Passes when a signal ends the wait with -EINTR and the next call works. */
-TEST_F(buffer, signal_interrupts)
+TEST_F(fenced, signal_interrupts)
 {
 	struct worker worker = { .call = call_sync_cpu, .fd = self->fd, .arg = RW };
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	handle_usr1(0);
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	worker_start(&worker);
@@ -273,12 +263,10 @@ TEST_F(buffer, signal_interrupts)
 }
 
 /* Passes when the kernel resumes the wait after a signal with SA_RESTART. */
-TEST_F(buffer, signal_restarts)
+TEST_F(fenced, signal_restarts)
 {
 	struct worker worker = { .call = call_sync_cpu, .fd = self->fd, .arg = READ };
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	handle_usr1(SA_RESTART);
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	worker_start(&worker);
@@ -290,13 +278,11 @@ TEST_F(buffer, signal_restarts)
 }
 
 /* Passes when a waiting process can be killed, and the buffer stays usable. */
-TEST_F(buffer, kill_ends_the_wait)
+TEST_F(fenced, kill_ends_the_wait)
 {
 	int status;
 	pid_t child;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	add_fence(self->fd, WRITE, self->timeline, 1);
 	child = fork();
 	ASSERT_LE(0, child);
@@ -313,13 +299,11 @@ TEST_F(buffer, kill_ends_the_wait)
 }
 
 /* Passes when a fence that signals with an error ends the wait successfully. */
-TEST_F(buffer, failed_fence_ends_the_wait)
+TEST_F(fenced, failed_fence_ends_the_wait)
 {
 	struct worker worker = { .call = call_sync_cpu, .fd = self->fd, .arg = RW };
 	int line;
 
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	line = timeline();
 	add_fence(self->fd, WRITE, line, 1);
 	worker_start(&worker);

@@ -3,7 +3,7 @@
  * Trace events, in a tracefs instance that only these tests use: dma_buf:*, and
  * page allocations.
  */
-#include "dma_buf_fixture.h"
+#include "dma_buf_fenced.h"
 #include "../../../../samples/dma-buf/dma-buf-sample.h"
 
 #define TRACEFS "/sys/kernel/tracing"
@@ -262,14 +262,12 @@ static int use_busy_buffer(const struct exporter *exporter, int dev, size_t size
  * Passes when no call depends on eight contiguous pages, which may be
  * unavailable.
  */
-TEST_F_TIMEOUT(buffer, small_allocations, TIMEOUT_SLOW)
+TEST_F_TIMEOUT(fenced, small_allocations, TIMEOUT_SLOW)
 {
 	int importer = vgem_open(), i;
 
 	if (access(TRACEFS "/instances", F_OK))
 		SKIP(return, "no tracefs: needs CONFIG_ENABLE_DEFAULT_TRACERS");
-	if (self->timeline < 0)
-		SKIP(return, SKIP_FENCES);
 	ASSERT_EQ(0, large_begin());
 	for (i = 0; i < 20; i++)
 		ASSERT_EQ(0, use_busy_buffer(self->exporter, self->dev, self->size,
