@@ -114,6 +114,32 @@ static inline unsigned long work_amount(const char *name, unsigned long fallback
 	ASSERT_EQ(0, sys_add_fence(fd, flags, line, value))
 #define advance(line, steps) ASSERT_EQ(0, sys_advance(line, steps))
 
+/*
+ * Add a fence of each of @count new timelines to the buffer @fd, with the flags
+ * @even and @odd in turn. A timeline signals its fence when it is advanced by 1.
+ */
+static inline int sys_add_timelines(int fd, int *line, int count, __u32 even,
+				    __u32 odd)
+{
+	int i, ret = 0;
+
+	for (i = 0; i < count && !ret; i++) {
+		line[i] = sys_timeline();
+		ret = line[i] < 0 ? line[i] :
+		      sys_add_fence(fd, i % 2 ? odd : even, line[i], 1);
+	}
+	return ret;
+}
+
+static inline void close_timelines(const int *line, int count)
+{
+	while (count--)
+		close(line[count]);
+}
+
+#define add_timelines(fd, line, count, even, odd) \
+	ASSERT_EQ(0, sys_add_timelines(fd, line, count, even, odd))
+
 /* Map the whole buffer for reading and writing. */
 static inline void *sys_map(int fd, size_t size)
 {

@@ -182,10 +182,7 @@ TEST_F_TIMEOUT(load, fences_and_pollers, TIMEOUT_SLOW)
 		SKIP(return, SKIP_FENCES);
 	ASSERT_EQ(0, allow_fds(fences + 100));
 	start = now_ms();
-	for (i = 0; i < fences; i++) {
-		line[i] = timeline();
-		add_fence(self->fd, i % 2 ? READ : WRITE, line[i], 1);
-	}
+	add_timelines(self->fd, line, fences, WRITE, READ);
 	added = now_ms();
 	for (i = 0; i < pollers; i++) {
 		worker[i].call = call_poll_long;
@@ -209,8 +206,7 @@ TEST_F_TIMEOUT(load, fences_and_pollers, TIMEOUT_SLOW)
 		if (sleeps < worker[i].sleeps)
 			sleeps = worker[i].sleeps;
 	}
-	for (i = 0; i < fences; i++)
-		close(line[i]);
+	close_timelines(line, fences);
 	free(line);
 	free(worker);
 	if (differs_on_stock(POLL_WAKES_PER_FENCE, sleeps > 3))

@@ -236,10 +236,7 @@ TEST_F(fenced, one_wake_for_many_fences)
 	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = POLLIN };
 	int line[FENCES], i;
 
-	for (i = 0; i < FENCES; i++) {
-		line[i] = timeline();
-		add_fence(self->fd, WRITE, line[i], 1);
-	}
+	add_timelines(self->fd, line, FENCES, WRITE, WRITE);
 	worker_start(&worker);
 	EXPECT_TRUE(worker_blocks(&worker));
 	for (i = 0; i < FENCES; i++) {
@@ -251,8 +248,7 @@ TEST_F(fenced, one_wake_for_many_fences)
 	if (differs_on_stock(POLL_WAKES_PER_FENCE, worker.sleeps > FENCES / 2))
 		return;
 	EXPECT_EQ(1, worker.sleeps);
-	for (i = 0; i < FENCES; i++)
-		close(line[i]);
+	close_timelines(line, FENCES);
 }
 
 /*
@@ -264,10 +260,7 @@ TEST_F(fenced, waits_for_the_last_fence)
 	struct worker worker = { .call = call_poll, .fd = self->fd, .arg = BOTH };
 	int line[FENCES], i;
 
-	for (i = 0; i < FENCES; i++) {
-		line[i] = timeline();
-		add_fence(self->fd, WRITE, line[i], 1);
-	}
+	add_timelines(self->fd, line, FENCES, WRITE, WRITE);
 	worker_start(&worker);
 	EXPECT_TRUE(worker_blocks(&worker));
 	for (i = 1; i < FENCES; i++)
@@ -276,8 +269,7 @@ TEST_F(fenced, waits_for_the_last_fence)
 	advance(line[0], 1);
 	EXPECT_NE(0, worker_join(&worker) & BOTH);
 	ready(BOTH, self->fd, BOTH);
-	for (i = 0; i < FENCES; i++)
-		close(line[i]);
+	close_timelines(line, FENCES);
 }
 
 /* Passes when a blocked poller also waits for a fence that is added later. */
@@ -416,10 +408,7 @@ TEST_F(fenced, epoll_level_many_fences)
 	struct worker worker = { .call = call_epoll };
 	int line[FENCES], i;
 
-	for (i = 0; i < FENCES; i++) {
-		line[i] = timeline();
-		add_fence(self->fd, WRITE, line[i], 1);
-	}
+	add_timelines(self->fd, line, FENCES, WRITE, WRITE);
 	worker.fd = must(watch(self->fd, EPOLLIN));
 	worker_start(&worker);
 	EXPECT_TRUE(worker_blocks(&worker));
@@ -429,8 +418,7 @@ TEST_F(fenced, epoll_level_many_fences)
 	}
 	EXPECT_EQ(EPOLLIN, worker_join(&worker));
 	close(worker.fd);
-	for (i = 0; i < FENCES; i++)
-		close(line[i]);
+	close_timelines(line, FENCES);
 }
 
 /*
@@ -442,10 +430,7 @@ TEST_F(fenced, epoll_edge)
 {
 	int line[FENCES], epoll, i;
 
-	for (i = 0; i < FENCES; i++) {
-		line[i] = timeline();
-		add_fence(self->fd, WRITE, line[i], 1);
-	}
+	add_timelines(self->fd, line, FENCES, WRITE, WRITE);
 	epoll = must(watch(self->fd, EPOLLIN | EPOLLET));
 	for (i = 0; i < FENCES; i++) {
 		EXPECT_EQ(0, reported(epoll, 0));
@@ -458,8 +443,7 @@ TEST_F(fenced, epoll_edge)
 	advance(self->timeline, 1);
 	EXPECT_EQ(EPOLLIN, reported(epoll, TIMEOUT_MS));
 	close(epoll);
-	for (i = 0; i < FENCES; i++)
-		close(line[i]);
+	close_timelines(line, FENCES);
 }
 
 /* Passes when a buffer causes an edge each time that it becomes ready again. */
@@ -1099,10 +1083,7 @@ TEST_F(fenced, multishot_request)
 
 	if (ring_open(&ring))
 		SKIP(return, SKIP_RING);
-	for (i = 0; i < 8; i++) {
-		line[i] = timeline();
-		add_fence(self->fd, i % 2 ? READ : WRITE, line[i], 1);
-	}
+	add_timelines(self->fd, line, 8, WRITE, READ);
 	ASSERT_EQ(1, ring_submit(&ring, &request));
 	for (i = 0; i < 7; i++) {
 		advance(line[i * 3 % 8], 1);
@@ -1115,8 +1096,7 @@ TEST_F(fenced, multishot_request)
 		return;
 	EXPECT_EQ(0, early);
 	EXPECT_EQ(POLLOUT, i);
-	for (i = 0; i < 8; i++)
-		close(line[i]);
+	close_timelines(line, 8);
 }
 
 /* Arguments of a thread that signals all fences and then occupies its CPU */
@@ -1163,13 +1143,10 @@ static double late_poller(int fd, int fences)
 	struct spinner spinner = { .fences = fences };
 	struct worker worker = { .call = call_spin, .arg = (uintptr_t)&spinner };
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-	int ret = 0, i;
 	double back;
+	int ret;
 
-	for (i = 0; i < fences; i++) {
-		spinner.line[i] = sys_timeline();
-		ret = ret ?: sys_add_fence(fd, WRITE, spinner.line[i], 1);
-	}
+	ret = sys_add_timelines(fd, spinner.line, fences, WRITE, WRITE);
 	ret = ret ?: -worker_begin(&worker);
 	if (ret)
 		return ret;
@@ -1177,8 +1154,7 @@ static double late_poller(int fd, int fences)
 		ret = -ETIME;
 	back = now_ms();
 	ret = worker_join(&worker) ?: ret;
-	for (i = 0; i < fences; i++)
-		close(spinner.line[i]);
+	close_timelines(spinner.line, fences);
 	if (ret)
 		return ret;
 	/* poll() may return before the spinner reads the time of the signal. */

@@ -178,12 +178,9 @@ TEST_F(fenced, import_merged)
 TEST_F(fenced, many_timelines)
 {
 	unsigned int count = 0;
-	int line[40], sync_fd, i;
+	int line[40], sync_fd;
 
-	for (i = 0; i < 40; i++) {
-		line[i] = timeline();
-		add_fence(self->fd, i % 2 ? READ : WRITE, line[i], 1);
-	}
+	add_timelines(self->fd, line, 40, WRITE, READ);
 	sync_fd = export_fence(self->fd, WRITE);
 	EXPECT_EQ(0, sys_fence_status(sync_fd, &count));
 	EXPECT_EQ(40, count);
@@ -191,8 +188,7 @@ TEST_F(fenced, many_timelines)
 	sync_fd = export_fence(self->fd, READ);
 	EXPECT_EQ(0, sys_fence_status(sync_fd, &count));
 	EXPECT_EQ(20, count);
-	for (i = 0; i < 40; i++)
-		close(line[i]);
+	close_timelines(line, 40);
 	EXPECT_NE(0, sys_fence_status(sync_fd, NULL));
 	close(sync_fd);
 }

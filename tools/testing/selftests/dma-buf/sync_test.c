@@ -135,10 +135,7 @@ TEST_F(fenced, start_waits_for_all)
 	struct worker worker = { .call = call_sync_cpu, .fd = self->fd, .arg = READ };
 	int line[8], i;
 
-	for (i = 0; i < 8; i++) {
-		line[i] = timeline();
-		add_fence(self->fd, WRITE, line[i], 1);
-	}
+	add_timelines(self->fd, line, 8, WRITE, WRITE);
 	worker_start(&worker);
 	for (i = 7; i >= 0; i--) {
 		EXPECT_TRUE(worker_blocks(&worker))
@@ -146,8 +143,7 @@ TEST_F(fenced, start_waits_for_all)
 		advance(line[i], 1);
 	}
 	ASSERT_EQ(0, worker_join(&worker));
-	for (i = 0; i < 8; i++)
-		close(line[i]);
+	close_timelines(line, 8);
 }
 
 #define CALLERS 8
