@@ -449,6 +449,12 @@ static inline unsigned long inode_of(int fd)
 	return fstat(fd, &st) ? 0 : st.st_ino;
 }
 
+/* A handler for signals that only interrupt a call. */
+static inline void ignore_signal(int signal)
+{
+	(void)signal;
+}
+
 static inline void sleep_ms(unsigned int ms)
 {
 	struct timespec pause = { ms / 1000, ms % 1000 * 1000000L };

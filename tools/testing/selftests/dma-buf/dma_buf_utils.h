@@ -203,12 +203,6 @@ static inline bool slab_settles(long want)
 	return false;
 }
 
-/* A handler for signals that only interrupt a call. */
-static inline void ignore_signal(int signal)
-{
-	(void)signal;
-}
-
 /* Two names, one of the maximum length */
 #define LONGEST "0123456789abcdef0123456789abcde"
 #define SHORTER "short"

@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "dma_buf_utils.h"
 #include "fuzz_calls.h"
 
 #define CORPUS "corpus.txt"
@@ -57,7 +58,6 @@ struct fuzzer {
 };
 
 static unsigned long *trace;	/* the kernel's coverage buffer, or NULL */
-static struct scene scene;
 static __u64 dice;
 static int taint_fd = -1;
 
@@ -150,7 +150,7 @@ static bool try_program(struct fuzzer *fuzzer, const struct program *program,
 	fuzzer->now = *program;
 	if (trace)
 		__atomic_store_n(&trace[0], 0, __ATOMIC_RELAXED);
-	fuzzer->wrong = program_run(&scene, program, &fuzzer->result);
+	fuzzer->wrong = program_run(program, &fuzzer->result);
 	*new = record_trace(fuzzer, reaches);
 	fuzzer->complained = has_complained();
 	fuzzer->calls += program->calls;
@@ -188,8 +188,8 @@ static __u64 random_arg(char letter)
 
 static struct call random_call(void)
 {
-	struct call call = { .kind = roll(ARRAY_SIZE(call_kinds)) };
-	const char *args = call_kinds[call.kind].args;
+	struct call call = { .kind = roll(call_kind_count) };
+	const char *args = call_args(call.kind);
 	unsigned int i;
 
 	for (i = 0; args[i]; i++)
@@ -230,7 +230,7 @@ static void insert_call(struct program *program, unsigned int at, struct call ca
 
 static void change_arg(struct call *call)
 {
-	const char *args = call_kinds[call->kind].args;
+	const char *args = call_args(call->kind);
 	unsigned int which = roll(strlen(args));
 
 	if (roll(2))
@@ -399,7 +399,7 @@ static int fuzz(struct fuzzer *fuzzer, unsigned long calls, const char *keep)
 	has_complained();
 	trace_open();
 	fuzzer->guided = trace;
-	if (!scene_open(&scene) || !read_corpus(fuzzer, bad, sizeof(bad)))
+	if (!scene_open() || !read_corpus(fuzzer, bad, sizeof(bad)))
 		return KSFT_FAIL;
 	corpus = fuzzer->places;
 	while (fuzzer->calls < calls) {
@@ -412,7 +412,7 @@ static int fuzz(struct fuzzer *fuzzer, unsigned long calls, const char *keep)
 	}
 	printf("# %u places with the corpus, %u in total\n", corpus, fuzzer->places);
 	fflush(stdout);
-	scene_close(&scene);
+	scene_close();
 	return keep && !write_corpus(fuzzer, keep) ? KSFT_FAIL : KSFT_PASS;
 }
 
@@ -510,10 +510,10 @@ FIXTURE(fuzz)
 
 FIXTURE_SETUP(fuzz)
 {
-	if (!scene_open(&scene))
+	if (!scene_open())
 		SKIP(return, "needs %s, %s and %s", heap_exporter.config,
 		     udmabuf_exporter.config, vgem_exporter.config);
-	scene_close(&scene);
+	scene_close();
 	if (access(SW_SYNC_PATH, R_OK | W_OK))
 		SKIP(return, SKIP_FENCES);
 	self->objects = sys_objects();
