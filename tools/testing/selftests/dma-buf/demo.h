@@ -6,13 +6,17 @@
 #ifndef DMA_BUF_DEMO_H
 #define DMA_BUF_DEMO_H
 
+#include <poll.h>
 #include <stdarg.h>
 
 #include "dma_buf_user.h"
 #include "../kselftest.h"
 
-/* The name of this process, for its messages */
-static const char *process_name = "demo";
+/* Timeout of each wait for another process or device */
+#define TIMEOUT_MS 60000
+
+/* The name of this process, for its messages: defined by the program */
+extern const char *process_name;
 
 __printf(1, 2)
 static inline void say(const char *format, ...)
@@ -42,6 +46,13 @@ static inline void check(const char *name, bool holds)
 		return;
 	say("FAILED: %s", name);
 	exit(1);
+}
+
+static inline void wait_for(const char *name, int fd, short events)
+{
+	struct pollfd pfd = { .fd = fd, .events = events };
+
+	check(name, poll(&pfd, 1, TIMEOUT_MS) == 1 && pfd.revents & events);
 }
 
 static inline void say_text(const char *name, char *text)

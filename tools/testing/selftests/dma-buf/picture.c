@@ -21,6 +21,8 @@
 #define BAND_MS 13
 #define NAME "picture"
 
+const char *process_name = "picture";
+
 struct picture {
 	char *file;		/* content of IN.ppm */
 	size_t file_size, header_size;
@@ -317,7 +319,6 @@ int main(int argc, char **argv)
 {
 	struct transfer transfer = {};
 
-	process_name = "picture";
 	if (argc == 4 && !strcmp(argv[1], "heap"))
 		transfer.exporter = &heap_exporter;
 	else if (argc == 4 && !strcmp(argv[1], "udmabuf"))

@@ -34,6 +34,8 @@
 #define PATTERN_FULL_COLOUR_BARS 1
 #define MOVE_LEFT 1
 
+const char *process_name = "pipeline";
+
 /*
  * A message about a frame to the saver, which returns it when the frame is
  * saved
@@ -431,7 +433,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: pipeline DIRECTORY [FRAMES]\n");
 		return 1;
 	}
-	process_name = "pipeline";
 	signal(SIGPIPE, SIG_IGN);
 	pipe.directory = argv[1];
 	pipe.log = calloc(pipe.frames, sizeof(*pipe.log));
