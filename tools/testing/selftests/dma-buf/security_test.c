@@ -137,9 +137,6 @@ TEST_F(buffer, no_addresses)
 	expect_no_address(BUFINFO_PATH);
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->fd);
 	expect_no_address(path);
-	snprintf(path, sizeof(path), "/sys/kernel/dmabuf/buffers/%lu/exporter_name",
-		 self->ino);
-	expect_no_address(path);
 	EXPECT_EQ(0, seen);
 	EXPECT_LE(1, read_in);
 	munmap(map, self->size);
