@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Intended differences between this core and that of Linux 6.12, as seen by
+ * Intended differences between this core and that of the base kernel, as seen by
  * programs. The runner sets DMA_BUF_STOCK=1 on the latter, where a test that
  * depends on a difference checks that it shows, and is skipped. All other tests
  * must pass on both.

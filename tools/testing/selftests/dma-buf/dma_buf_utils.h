@@ -20,7 +20,7 @@
 #include "dma_buf_user.h"
 #include "../kselftest_harness.h"
 
-/* Does the kernel have the core of Linux 6.12? */
+/* Does the base kernel run, without this core? */
 static inline bool on_stock(void)
 {
 	const char *stock = getenv("DMA_BUF_STOCK");

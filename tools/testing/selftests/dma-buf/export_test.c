@@ -431,7 +431,7 @@ TEST_F(buffer, inode_number)
 	static struct bufinfo info;
 	unsigned long long ino = 0;
 	struct bufinfo_row *row;
-	char path[48], *text;
+	char path[48], *text, *line;
 	struct stat st;
 	int other, found;
 
@@ -439,7 +439,9 @@ TEST_F(buffer, inode_number)
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->fd);
 	text = text_of(path, 4096);
 	ASSERT_NE(NULL, text);
-	found = sscanf(line_with(text, "ino:"), "ino:\t%llu", &ino);
+	line = line_with(text, "ino:");
+	ASSERT_NE(NULL, line);
+	found = sscanf(line, "ino:\t%llu", &ino);
 	ASSERT_EQ(1, found);
 	free(text);
 	EXPECT_EQ(st.st_ino, ino);

@@ -1045,25 +1045,31 @@ TEST_F_TIMEOUT(fenced, late_request, TIMEOUT_SLOW)
  */
 TEST_F(fenced, request_for_both)
 {
+	int reader, aio, events, early = 0;
 	struct request request;
-	int reader, aio;
 
 	if (!requests_work())
 		SKIP(return, SKIP_REQUESTS);
 	reader = timeline();
-	for (aio = 0; aio < 2; aio++) {
+	for (aio = 0; aio < 2 && !early; aio++) {
 		add_fence(self->fd, WRITE, self->timeline, aio + 1);
 		add_fence(self->fd, READ, reader, aio + 1);
 		ASSERT_EQ(0, request_open(&request, aio));
 		ASSERT_EQ(1, request_submit(&request, self->fd, BOTH));
 		EXPECT_EQ(0, request_result(&request, 20));
 		advance(self->timeline, 1);
-		EXPECT_EQ(POLLIN, request_result(&request, TIMEOUT_MS))
-			TH_LOG("with %s", aio ? "aio" : "io_uring");
+		events = request_result(&request, TIMEOUT_MS);
+		early = on_stock() && events & POLLOUT;
+		if (!early) {
+			EXPECT_EQ(POLLIN, events)
+				TH_LOG("with %s", aio ? "aio" : "io_uring");
+		}
 		advance(reader, 1);
 		request_close(&request);
 	}
 	close(reader);
+	if (differs_on_stock(REQUEST_COMPLETES_EARLY, early))
+		return;
 }
 
 /*
