@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Polling: who is ready, what is armed for whom, and one wake-up each
+ * Polling: readiness, callbacks on fences, and wake-ups of the waiters
  */
 
 #include <linux/delay.h>
@@ -12,18 +12,18 @@
 
 #define DMA_BUF_POLL_BOTH	(POLLIN | POLLOUT)
 
-/* Time for wake-ups that must not happen. */
+/* Time to wait for wake-ups that must not happen. */
 #define DMA_BUF_POLL_SETTLE_MS	40
 
 /**
- * struct dma_buf_waiter - somebody who sleeps in poll()
- * @table: what poll() is asked with
- * @entry: stands on the buffer's wait queue
- * @head: that queue, once it is known
- * @file: the buffer's
+ * struct dma_buf_waiter - a waiter in poll()
+ * @table: argument of poll()
+ * @entry: queued on the buffer's wait queue
+ * @head: that queue; NULL until the first poll()
+ * @file: the buffer's file
  * @wakes: wake-ups so far
- * @keys: the events that they told of
- * @asides: wake-ups by its own last question, not among @wakes
+ * @keys: events that the wake-ups reported
+ * @asides: wake-ups caused by the waiter's own last poll(), not in @wakes
  */
 struct dma_buf_waiter {
 	poll_table table;
@@ -68,7 +68,7 @@ static void dma_buf_waiter_end(void *data)
 	waiter->head = NULL;
 }
 
-/* Go away before the end of the case. */
+/* Leave the wait queue before the end of the case. */
 static void dma_buf_waiter_leave(struct kunit *test,
 				 struct dma_buf_waiter *waiter)
 {
@@ -100,9 +100,9 @@ dma_buf_waiter(struct kunit *test, struct mock_exporter *exp, u32 events)
 }
 
 /*
- * Ask once. Like poll() and epoll the waiter queues with the first question and
- * asks the later ones without a queue function. To these a buffer that is ready
- * answers with a wake-up as well.
+ * Poll once. Like poll() and epoll, the waiter queues with the first call and
+ * makes the later ones without a queue function. A later call that finds the
+ * buffer ready also causes a wake-up.
  */
 static u32 dma_buf_waiter_ask(struct dma_buf_waiter *waiter)
 {
@@ -117,7 +117,7 @@ static u32 dma_buf_waiter_ask(struct dma_buf_waiter *waiter)
 	return (__force u32)ret;
 }
 
-/* Ask as poll() with no timeout does: nobody will sleep. */
+/* Poll like poll() with no timeout: the caller will not sleep. */
 static u32 dma_buf_poll_peek(struct mock_exporter *exp, u32 events)
 {
 	poll_table table = { ._key = (__force __poll_t)events };
@@ -126,7 +126,7 @@ static u32 dma_buf_poll_peek(struct mock_exporter *exp, u32 events)
 	return (__force u32)file->f_op->poll(file, &table);
 }
 
-/* Wait for a wake-up, and then for those that must not follow. */
+/* Wait for @want wake-ups, and then for any that must not follow. */
 static int dma_buf_waiter_wakes(struct dma_buf_waiter *waiter, int want)
 {
 	int i;
@@ -138,7 +138,7 @@ static int dma_buf_waiter_wakes(struct dma_buf_waiter *waiter, int want)
 	return READ_ONCE(waiter->wakes);
 }
 
-/* Passes when a buffer that never had a fence is ready, for what is asked. */
+/* Passes when a buffer that never had a fence reports the polled events. */
 static void dma_buf_poll_untouched(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -166,7 +166,10 @@ static const struct dma_buf_poll_ready_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_poll_ready, dma_buf_poll_ready_rows, desc);
 
-/* Passes when IN waits for writers and OUT for everybody but bookkeepers. */
+/*
+ * Passes when POLLIN waits for kernel and write fences, and POLLOUT for read
+ * fences too, but neither for bookkeeping fences.
+ */
 static void dma_buf_poll_usage(struct kunit *test)
 {
 	const struct dma_buf_poll_ready_row *row = test->param_value;
@@ -186,7 +189,7 @@ static void dma_buf_poll_usage(struct kunit *test)
 				    events);
 }
 
-/* Passes when a fence that failed is done, too. */
+/* Passes when a fence that signals an error makes the buffer ready, too. */
 static void dma_buf_poll_fence_error(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -199,7 +202,10 @@ static void dma_buf_poll_fence_error(struct kunit *test)
 			DMA_BUF_POLL_BOTH);
 }
 
-/* Passes when for those who do not sleep fences are asked once, and none armed. */
+/*
+ * Passes when poll() without sleeping enables signaling of a fence once and
+ * adds no callback to it.
+ */
 static void dma_buf_poll_peek_arms_nothing(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -215,8 +221,8 @@ static void dma_buf_poll_peek_arms_nothing(struct kunit *test)
 }
 
 /*
- * Passes when one who does not sleep learns of what is done from drivers that look
- * only when they are asked to tell.
+ * Passes when poll() without sleeping reports fences that are complete but
+ * signal only once signaling is enabled.
  */
 static void dma_buf_poll_peek_asks(struct kunit *test)
 {
@@ -239,7 +245,7 @@ static void dma_buf_poll_peek_asks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&tl->enabled), 3);
 }
 
-/* Passes when a sleeper whose events have come about arms nothing either. */
+/* Passes when poll() by a waiter adds no callback if its events are ready. */
 static void dma_buf_poll_ready_arms_nothing(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -255,8 +261,8 @@ static void dma_buf_poll_ready_arms_nothing(struct kunit *test)
 }
 
 /*
- * Passes when a callback takes a reference to its fence and to nothing else, and
- * drops it when it has run or is removed.
+ * Passes when a callback holds a reference to its fence and to nothing else,
+ * and drops it when it has run or is removed.
  */
 static void dma_buf_poll_references(struct kunit *test)
 {
@@ -328,7 +334,7 @@ static const struct dma_buf_poll_wake_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_poll_wake, dma_buf_poll_wake_rows, desc);
 
-/* Which fence signals as number @i? 37 has no divisor in common with @num. */
+/* Index of the fence that signals as number @i. 37 is coprime to @num. */
 static int dma_buf_poll_pick(const struct dma_buf_poll_wake_row *row, int i)
 {
 	switch (row->order) {
@@ -341,7 +347,7 @@ static int dma_buf_poll_pick(const struct dma_buf_poll_wake_row *row, int i)
 	}
 }
 
-/* Make a buffer busy with the row's fences, and have somebody wait for them. */
+/* Add the row's fences to a buffer and poll it with one waiter. */
 static struct dma_buf_waiter *
 dma_buf_poll_wait_for(struct kunit *test,
 		      const struct dma_buf_poll_wake_row *row,
@@ -362,7 +368,7 @@ dma_buf_poll_wait_for(struct kunit *test,
 	return waiter;
 }
 
-/* Passes when there is one wake-up, after the last fence and not before. */
+/* Passes when the waiter is woken once, after the last fence and not before. */
 static void dma_buf_poll_wakes_once(struct kunit *test)
 {
 	const struct dma_buf_poll_wake_row *row = test->param_value;
@@ -385,7 +391,10 @@ static void dma_buf_poll_wakes_once(struct kunit *test)
 		KUNIT_EXPECT_LE(test, kref_read(&fence[i]->refcount), 3);
 }
 
-/* Passes when all fences at once, with nobody in between, wake once as well. */
+/*
+ * Passes when fences that all signal before the waiter polls again wake it once
+ * as well.
+ */
 static void dma_buf_poll_wakes_once_burst(struct kunit *test)
 {
 	const struct dma_buf_poll_wake_row *row = test->param_value;
@@ -401,7 +410,7 @@ static void dma_buf_poll_wakes_once_burst(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, waiter->keys, row->events);
 }
 
-/* Passes when IN and OUT, waited for together, are told one after the other. */
+/* Passes when a waiter for both events is woken for each of them in turn. */
 static void dma_buf_poll_in_then_out(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -425,7 +434,7 @@ static void dma_buf_poll_in_then_out(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), DMA_BUF_POLL_BOTH);
 }
 
-/* Passes when a reader's fence is nothing to those who wait for IN. */
+/* Passes when a read fence neither delays nor wakes a waiter for POLLIN. */
 static void dma_buf_poll_in_not_by_reader(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -445,8 +454,8 @@ static void dma_buf_poll_in_not_by_reader(struct kunit *test)
 }
 
 /*
- * Passes when fences added while somebody sleeps are waited for, too: who is
- * woken for the only one there was finds them.
+ * Passes when a fence that is added while a waiter sleeps is waited for, too:
+ * the waiter is woken by the only fence it found and finds the new one.
  */
 static void dma_buf_poll_added_meanwhile(struct kunit *test)
 {
@@ -469,8 +478,8 @@ static void dma_buf_poll_added_meanwhile(struct kunit *test)
 }
 
 /*
- * Passes when no fence is asked to signal from an interrupt: drivers may hold the
- * lock of their fences with interrupts on.
+ * Passes when signaling is never enabled in interrupt context: drivers may hold
+ * the lock of their fences with interrupts on.
  */
 static void dma_buf_poll_arms_in_task(struct kunit *test)
 {
@@ -497,8 +506,8 @@ static void dma_buf_poll_arms_in_task(struct kunit *test)
 }
 
 /*
- * Passes when who is on the queue is woken by asking while the buffer is ready, so
- * that edge-triggered epoll asks again, and by nothing else.
+ * Passes when polling a ready buffer, and nothing else, wakes its wait queue,
+ * so that edge-triggered epoll polls it again.
  */
 static void dma_buf_poll_edge_asks_again(struct kunit *test)
 {
@@ -522,8 +531,8 @@ static void dma_buf_poll_edge_asks_again(struct kunit *test)
 }
 
 /*
- * Passes when a waiter that queued while the buffer was ready, and asks again
- * without a queue function, is woken: so do epoll and the later rounds of
+ * Passes when a waiter is woken that was queued while the buffer was ready and
+ * polls again without a queue function, like epoll and the later rounds of
  * poll().
  */
 static void dma_buf_poll_repoll_arms(struct kunit *test)
@@ -547,7 +556,7 @@ static void dma_buf_poll_repoll_arms(struct kunit *test)
 	}
 }
 
-/* Passes when asking often arms once, and wakes once. */
+/* Passes when repeated polls add one callback and cause one wake-up. */
 static void dma_buf_poll_ask_often(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -563,7 +572,7 @@ static void dma_buf_poll_ask_often(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
 }
 
-/* Passes when every sleeper is woken, once. */
+/* Passes when every waiter is woken once. */
 static void dma_buf_poll_many_waiters(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -581,7 +590,7 @@ static void dma_buf_poll_many_waiters(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter[i], 1), 1);
 }
 
-/* Passes when one who left does not take the wake-up of one who stays. */
+/* Passes when a waiter is woken although the arming waiter has left. */
 static void dma_buf_poll_first_leaves(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -601,8 +610,8 @@ static void dma_buf_poll_first_leaves(struct kunit *test)
 }
 
 /*
- * Passes when fences that signal after all waiters have left wake none of them, and
- * a later waiter is woken.
+ * Passes when fences that signal after all waiters have left wake none of them,
+ * and a later waiter is woken.
  */
 static void dma_buf_poll_all_leave(struct kunit *test)
 {
@@ -648,7 +657,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_poll_late, dma_buf_poll_late_rows, desc);
 
 /*
  * Passes when a waiter that found two fences is woken after both, although an
- * earlier one had found, and counted, the first fence alone.
+ * earlier waiter had found, and counted, only the first.
  */
 static void dma_buf_poll_late_waiter(struct kunit *test)
 {
@@ -676,8 +685,8 @@ static void dma_buf_poll_late_waiter(struct kunit *test)
 }
 
 /*
- * Passes when a signal wakes for the event that it decides and for no other: a
- * waiter for OUT is not woken by the writer while a reader is pending.
+ * Passes when a signal wakes for the event that it makes ready and for no
+ * other: the write fence reports only POLLIN while a read fence is pending.
  */
 static void dma_buf_poll_other_event(struct kunit *test)
 {
@@ -701,7 +710,7 @@ static void dma_buf_poll_other_event(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, out->wakes, 2);
 }
 
-/* Passes when one signal that decides both events wakes once, for both. */
+/* Passes when a signal that makes both events ready wakes once, for both. */
 static void dma_buf_poll_both_events(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -720,7 +729,7 @@ static void dma_buf_poll_both_events(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, both->keys, DMA_BUF_POLL_BOTH);
 }
 
-/* A waiter that is put on the wait queue a moment after, or before, a signal. */
+/* A waiter that is queued immediately before, or after, a signal. */
 struct dma_buf_poll_queueing {
 	struct dma_buf_waiter waiter;
 	struct dma_fence *fence;
@@ -761,8 +770,8 @@ dma_buf_poll_queueing(struct kunit *test, struct mock_exporter *exp,
 }
 
 /*
- * Passes when the last fence signals between the look at the fences and the wait
- * queue, and poll() reports that the buffer is ready.
+ * Passes when poll() reports a ready buffer if the last fence signals after
+ * poll() has looked at the fences and before the waiter is queued.
  */
 static void dma_buf_poll_signal_before_queue(struct kunit *test)
 {
@@ -776,9 +785,9 @@ static void dma_buf_poll_signal_before_queue(struct kunit *test)
 }
 
 /*
- * Passes when a waiter that is already on the queue, while poll() has not returned,
- * is not woken by a fence that another waiter counted: it has counted one of its
- * own before. An aio request completes with such a wake-up.
+ * Passes when a waiter that is queued while its poll() has not returned is not
+ * woken by a fence that another waiter counted: it has already counted a fence
+ * itself. An aio request completes with such a wake-up.
  */
 static void dma_buf_poll_signal_after_queue(struct kunit *test)
 {
@@ -801,7 +810,7 @@ static void dma_buf_poll_signal_after_queue(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, other->wakes, 1);
 }
 
-/* A fence and a waiter that appear while another thread looks at the fences. */
+/* A fence and a waiter that are added while a thread checks the fences. */
 struct dma_buf_poll_meanwhile {
 	struct mock_exporter *exp;
 	struct dma_buf_waiter *waiter;
@@ -822,7 +831,7 @@ static bool dma_buf_poll_add_meanwhile(struct dma_fence *fence, void *data)
 	if (!m->locked)
 		return true;
 
-	/* Room was reserved, so the look at the fences does not start again. */
+	/* Slots are reserved, so the walk of the fences does not restart. */
 	dma_resv_add_fence(resv, m->fence, DMA_RESV_USAGE_WRITE);
 	dma_resv_unlock(resv);
 	m->ready = dma_buf_waiter_ask(m->waiter);
@@ -830,8 +839,8 @@ static bool dma_buf_poll_add_meanwhile(struct dma_fence *fence, void *data)
 }
 
 /*
- * Passes when a poll that finds the buffer ready does not wake a waiter that has
- * found a fence since. io_uring and aio would complete its request.
+ * Passes when a poll() that finds the buffer ready does not wake a waiter that
+ * has found a newer fence: io_uring and aio would complete its request.
  */
 static void dma_buf_poll_edge_wake_is_true(struct kunit *test)
 {
@@ -869,7 +878,7 @@ static void dma_buf_poll_edge_wake_is_true(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m.waiter->wakes, 1);
 }
 
-/* Passes when no reference to a fence is left as soon as it has signalled. */
+/* Passes when the core drops its reference to a fence once that signals. */
 static void dma_buf_poll_drops_fence(struct kunit *test)
 {
 	const struct dma_buf_poll_wake_row *row = test->param_value;
@@ -888,7 +897,7 @@ static void dma_buf_poll_drops_fence(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, waiter->wakes, 1);
 }
 
-/* Passes when polling for IN does not enable signaling of readers' fences. */
+/* Passes when polling for POLLIN does not enable signaling of read fences. */
 static void dma_buf_poll_in_enables_no_reader(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -904,7 +913,7 @@ static void dma_buf_poll_in_enables_no_reader(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&tl->enabled), 1);
 }
 
-/* Passes when polling and arming do not need the reservation lock. */
+/* Passes when polling and adding callbacks take no reservation lock. */
 static void dma_buf_poll_no_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -922,7 +931,10 @@ static void dma_buf_poll_no_lock(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
 }
 
-/* Passes when buffers that share fences are woken each, closed each. */
+/*
+ * Passes when buffers that share a reservation object are woken and released
+ * independently.
+ */
 static void dma_buf_poll_shared_resv(struct kunit *test)
 {
 	struct mock_exporter *one = mock_exporter_alloc(test, 0, SZ_8K);
@@ -949,12 +961,15 @@ static void dma_buf_poll_shared_resv(struct kunit *test)
 	dma_fence_signal(fence);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter_two, 1), 1);
 
-	/* The exporter's object must go after the buffers that use it. */
+	/* The reservation object must outlive the buffers that use it. */
 	dma_buf_waiter_leave(test, waiter_two);
 	mock_put(two);
 }
 
-/* Passes when a close frees all although the fence never signals. */
+/*
+ * Passes when releasing the buffer removes the callback of a fence that never
+ * signals, and drops its references.
+ */
 static void dma_buf_poll_close_armed(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, SZ_8K);
@@ -989,7 +1004,7 @@ static const struct dma_buf_poll_fences_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_poll_fences, dma_buf_poll_fences_rows, desc);
 
-/* Put in so many fences; the one that a sleeper will watch. */
+/* Add @num fences and return the one that a waiter will arm. */
 static struct dma_fence *dma_buf_poll_busy(struct kunit *test,
 					   struct mock_exporter *exp, int num)
 {
@@ -1013,7 +1028,7 @@ struct dma_buf_poll_race {
 	atomic_t wrong;
 };
 
-/* Busy buffers, with two who are about to wait for each. */
+/* Busy buffers, each with two waiters that are about to poll. */
 static struct dma_buf_poll_race *dma_buf_poll_race(struct kunit *test,
 						   int fences)
 {
@@ -1032,7 +1047,7 @@ static struct dma_buf_poll_race *dma_buf_poll_race(struct kunit *test,
 	return race;
 }
 
-/* Start a round together, where there are two processors to do so. */
+/* Start a round at the same time as the other thread, if there are two CPUs. */
 static void dma_buf_poll_race_meet(struct dma_buf_poll_race *race, int round)
 {
 	int patience = 100000;
@@ -1067,7 +1082,10 @@ static void dma_buf_poll_race_ask(void *data, unsigned int who)
 	}
 }
 
-/* Passes when two who are first to wait at the same time are both woken. */
+/*
+ * Passes when two waiters that poll a buffer for the first time concurrently
+ * are both woken.
+ */
 static void dma_buf_poll_first_two(struct kunit *test)
 {
 	struct dma_buf_poll_race *race = dma_buf_poll_race(test, 1);
@@ -1099,7 +1117,10 @@ static void dma_buf_poll_race_close(void *data, unsigned int who)
 	}
 }
 
-/* Passes when a close and a signal at the same time find their way. */
+/*
+ * Passes when a release that races with a signal releases the buffer once and
+ * leaks no fence.
+ */
 static void dma_buf_poll_close_races_signal(struct kunit *test)
 {
 	const struct dma_buf_poll_fences_row *row = test->param_value;
@@ -1154,8 +1175,9 @@ static void dma_buf_poll_slow_race(void *data, unsigned int who)
 }
 
 /*
- * Passes when the last close waits for a callback whose fence has signalled, and
- * whose lock is held: it is neither removed nor freed while it runs.
+ * Passes when the last close waits for the callback of a fence that has
+ * signalled and holds its lock: the callback is neither removed nor freed while
+ * it runs.
  */
 static void dma_buf_poll_close_waits_for_callback(struct kunit *test)
 {
@@ -1182,7 +1204,7 @@ static void dma_buf_poll_close_waits_for_callback(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kref_read(&slow->fence->refcount), 1);
 }
 
-/* Passes when closing right behind the signal leaves no work to be done. */
+/* Passes when closing right after the signal leaves no pending work behind. */
 static void dma_buf_poll_close_signalled(struct kunit *test)
 {
 	const struct dma_buf_poll_fences_row *row = test->param_value;
@@ -1203,7 +1225,7 @@ static void dma_buf_poll_close_signalled(struct kunit *test)
 	}
 }
 
-/* Take a fence's lock away, as a driver may when the fence has signalled. */
+/* Take away a fence's lock, as a driver may once the fence has signalled. */
 static spinlock_t *dma_buf_poll_hide_lock(struct dma_fence *fence)
 {
 	spinlock_t *lock = fence->extern_lock;
@@ -1218,15 +1240,16 @@ static void dma_buf_poll_restore_lock(struct dma_fence *fence, spinlock_t *lock)
 }
 
 /*
- * Passes when a fence's lock is not taken after the callback has run: a driver may
- * have freed it, with its job or device, while the fence is still referenced.
+ * Passes when the core does not take a fence's lock after the callback has run:
+ * a driver may have freed the lock, with its job or device, while the fence is
+ * still referenced.
  */
 static void dma_buf_poll_fence_outlives_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
 	struct dma_fence *fence[2];
-	spinlock_t *lock[2]; /* the fences' */
+	spinlock_t *lock[2]; /* of the fences */
 	int i;
 
 	waiter = dma_buf_waiter(test, exp, POLLIN);
@@ -1255,8 +1278,8 @@ static bool dma_buf_poll_signal_hide_lock(struct dma_fence *fence, void *data)
 }
 
 /*
- * Passes when polling does not take the lock of a fence that signals, and loses its
- * lock, while its state is queried.
+ * Passes when polling does not take the lock of a fence that signals, and loses
+ * its lock, while its state is queried.
  */
 static void dma_buf_poll_query_takes_lock(struct kunit *test)
 {
@@ -1265,7 +1288,7 @@ static void dma_buf_poll_query_takes_lock(struct kunit *test)
 	for (waits = 0; waits < 2; waits++) {
 		struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
 		struct dma_buf_waiter *waiter = dma_buf_waiter(test, exp, POLLIN);
-		spinlock_t *lock = NULL; /* the fence's */
+		spinlock_t *lock = NULL; /* of the fence */
 		struct dma_fence *fence;
 
 		fence = mock_fence_busy(test, exp->dmabuf,
