@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Attaching devices: which callbacks it leads to, and under which locks
+ * Attaching devices: callbacks that it calls, and the locks that are held
  */
 
 #include <linux/completion.h>
@@ -9,7 +9,7 @@
 
 #include "mock.h"
 
-/* Passes when an attachment has buffer and device, and nothing else yet. */
+/* Passes when a new attachment has its buffer and device and nothing else. */
 static void dma_buf_attach_fields(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -25,7 +25,7 @@ static void dma_buf_attach_fields(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, dma_buf_is_dynamic(exp->dmabuf));
 }
 
-/* Passes when a dynamic importer's callbacks and wishes are kept. */
+/* Passes when an attachment has a dynamic importer's ops and peer2peer. */
 static void dma_buf_attach_dynamic_fields(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
@@ -47,7 +47,7 @@ static void dma_buf_attach_dynamic_fields(struct kunit *test)
 	dma_buf_detach(exp->dmabuf, attach);
 }
 
-/* Passes when an importer without peer2peer does not get it. */
+/* Passes when an importer without allow_peer2peer does not get peer2peer. */
 static void dma_buf_attach_no_peer2peer(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
@@ -55,7 +55,7 @@ static void dma_buf_attach_no_peer2peer(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mock_attach_dynamic(test, exp)->peer2peer);
 }
 
-/* Passes when dynamic attaching without callbacks is static attaching. */
+/* Passes when dma_buf_dynamic_attach() without ops attaches statically. */
 static void dma_buf_attach_dynamic_null_ops(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -70,7 +70,7 @@ static void dma_buf_attach_dynamic_null_ops(struct kunit *test)
 	MOCK_EXPECT_LOG(test, exp, MOCK_ATTACH, MOCK_DETACH);
 }
 
-/* Passes when exporters need neither attach nor detach. */
+/* Passes when an exporter without attach and detach can be attached to. */
 static void dma_buf_attach_bare(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_BARE, SZ_8K);
@@ -97,7 +97,7 @@ static const struct dma_buf_attach_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_attach_row, dma_buf_attach_rows, desc);
 
-/* The only call, about this attachment, without the lock and while not linked */
+/* Expect one call, for this attachment, without the lock and while unlinked. */
 static void dma_buf_attach_check_call(struct kunit *test,
 				      struct mock_exporter *exp, enum mock_op op,
 				      struct dma_buf_attachment *attach)
@@ -111,8 +111,8 @@ static void dma_buf_attach_check_call(struct kunit *test,
 }
 
 /*
- * Passes when attaching is one call of attach and detaching one of detach, for any
- * mix: neither pins nor maps.
+ * Passes when attaching calls attach once and detaching calls detach once, for
+ * any mix, and neither pins nor maps.
  */
 static void dma_buf_attach_order(struct kunit *test)
 {
@@ -133,7 +133,7 @@ static void dma_buf_attach_order(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, dma_resv_is_locked(exp->dmabuf->resv));
 }
 
-/* Passes when only an importer with the callback is revocable. */
+/* Passes when only an importer with invalidate_mappings is revocable. */
 static void dma_buf_attach_revocable_row(struct kunit *test)
 {
 	const struct dma_buf_attach_row *row = test->param_value;
@@ -152,7 +152,7 @@ static int dma_buf_attach_op_revocable(struct dma_buf *dmabuf,
 	return dma_buf_attach_revocable(attach) ? 0 : -EOPNOTSUPP;
 }
 
-/* Passes when an exporter's attach can refuse importers that do not unmap in time. */
+/* Passes when an exporter's attach can refuse non-revocable importers. */
 static void dma_buf_attach_revocable_only(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, MOCK_DYNAMIC, SZ_8K);
@@ -184,7 +184,7 @@ static const struct dma_buf_attach_fail_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_attach_fail_row, dma_buf_attach_fail_rows, desc);
 
-/* Passes when the exporter's error is returned, and nothing is left to undo. */
+/* Passes when the exporter's error is returned and the attachment is undone. */
 static void dma_buf_attach_fails(struct kunit *test)
 {
 	const struct dma_buf_attach_fail_row *row = test->param_value;
@@ -204,12 +204,15 @@ static void dma_buf_attach_fails(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&exp->dmabuf->attachments));
 	KUNIT_EXPECT_FALSE(test, dma_resv_is_locked(exp->dmabuf->resv));
 
-	/* The failure was the exporter's: the next attempt may succeed. */
+	/* The exporter has failed, so the next attempt may succeed. */
 	exp->fail[MOCK_ATTACH] = 0;
 	mock_attach_as(test, exp, row->importer);
 }
 
-/* Passes when attaching waits for no fence, in any mix, and no signal ends it. */
+/*
+ * Passes when attaching, in any mix, neither waits for a fence nor is
+ * interrupted by a signal.
+ */
 static void dma_buf_attach_no_wait(struct kunit *test)
 {
 	const struct dma_buf_attach_row *row = test->param_value;
@@ -226,7 +229,7 @@ static void dma_buf_attach_no_wait(struct kunit *test)
 	MOCK_EXPECT_LOG(test, exp, MOCK_ATTACH, MOCK_DETACH);
 }
 
-/* Passes when mapping leaves alone what exporter and importer keep there. */
+/* Passes when mapping preserves the private fields of exporter and importer. */
 static void dma_buf_attach_priv(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -241,7 +244,7 @@ static void dma_buf_attach_priv(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, attach->importer_priv, (void *)test);
 }
 
-/* Passes when each device is linked once, until it is detached, static or not. */
+/* Passes when each attachment of any kind is linked once until detached. */
 static void dma_buf_attach_list(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
@@ -265,7 +268,7 @@ static void dma_buf_attach_list(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, list_count_nodes(&exp->dmabuf->attachments), 4);
 }
 
-/* Passes when one device may attach twice, with attachments of their own. */
+/* Passes when a device that attaches twice gets two attachments. */
 static void dma_buf_attach_twice(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -293,19 +296,19 @@ static void dma_buf_attach_no_reference(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, file_count(exp->dmabuf->file), 1);
 }
 
-/* How long the list is watched for a change that must not come */
+/* How long the list is watched for a change that must not happen */
 #define DMA_BUF_ATTACH_WATCH_MS	50
 
 /**
- * struct dma_buf_attach_wait - an exporter at its list, and an importer
+ * struct dma_buf_attach_wait - an exporter that holds the lock, and an importer
  * @exp: the exporter
  * @importer: kind of the importer
- * @dev: its device
- * @held: the exporter has the reservation lock
- * @attached: there is something to detach
+ * @dev: device of the importer
+ * @held: completed when the exporter holds the reservation lock
+ * @attached: the importer's attachment
  * @before: length of the list when the lock was taken
- * @after: before the lock was released
- * @listed: when the importer's call has returned
+ * @after: length of the list before the lock was released
+ * @listed: length of the list when the importer's call has returned
  * @failed: attaching failed
  */
 struct dma_buf_attach_wait {
@@ -320,7 +323,7 @@ struct dma_buf_attach_wait {
 	bool failed;
 };
 
-/* The exporter holds the lock for a while, and looks at the list before and after. */
+/* Hold the lock for a while; count the attachments before and after. */
 static void dma_buf_attach_wait_hold(struct dma_buf_attach_wait *wait)
 {
 	struct dma_buf *dmabuf = wait->exp->dmabuf;
@@ -366,8 +369,8 @@ static void dma_buf_attach_wait_detach(void *data, unsigned int who)
 }
 
 /*
- * Passes when the list stays as it is while an exporter holds the reservation
- * lock, whichever the mix.
+ * Passes when the list does not change while an exporter holds the reservation
+ * lock, in any mix.
  */
 static void dma_buf_attach_list_locked(struct kunit *test)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What dma_buf_export() makes, and what is left when the buffer goes
+ * Exporting a buffer, and its release
  */
 
 #include <linux/delay.h>
@@ -14,7 +14,7 @@
 
 #include "mock.h"
 
-/* Passes when the buffer shows what the exporter said. */
+/* Passes when the buffer's fields have the values that the exporter passed. */
 static void dma_buf_export_fields(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_16K);
@@ -30,7 +30,7 @@ static void dma_buf_export_fields(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
 }
 
-/* Passes when the smallest set of callbacks is enough to live and die. */
+/* Passes when the mandatory callbacks are enough to export and release. */
 static void dma_buf_export_bare(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_BARE, PAGE_SIZE);
@@ -54,7 +54,7 @@ static const struct dma_buf_size_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_size, dma_buf_sizes, desc);
 
-/* Passes when stat and lseek tell the size, however large it is. */
+/* Passes when stat and lseek report the size, however large it is. */
 static void dma_buf_export_size(struct kunit *test)
 {
 	const struct dma_buf_size_row *row = test->param_value;
@@ -73,7 +73,7 @@ static void dma_buf_export_size(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vfs_llseek(file, 0, SEEK_SET), 0);
 }
 
-/* Passes when no other seek than to the start and the end is accepted. */
+/* Passes when every seek except to the start and the end is refused. */
 static void dma_buf_export_llseek(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -104,7 +104,7 @@ static const struct dma_buf_flags_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_flags, dma_buf_flags, desc);
 
-/* Passes when the file has the access mode and O_NONBLOCK, and no more. */
+/* Passes when the file has the access mode, O_NONBLOCK and no other flag. */
 static void dma_buf_export_flags(struct kunit *test)
 {
 	const unsigned int mask = O_ACCMODE | O_NONBLOCK | O_CLOEXEC |
@@ -124,7 +124,7 @@ static void dma_buf_export_flags(struct kunit *test)
 			(row->want & O_ACCMODE) != O_RDONLY);
 }
 
-/* Passes when each buffer has a working reservation object of its own. */
+/* Passes when each buffer has its own, working reservation object. */
 static void dma_buf_export_own_resv(struct kunit *test)
 {
 	struct mock_exporter *one = mock_exporter(test, 0, PAGE_SIZE);
@@ -143,7 +143,7 @@ static void dma_buf_export_own_resv(struct kunit *test)
 						       DMA_RESV_USAGE_READ));
 }
 
-/* Passes when the buffer's own reservation object drops its fences. */
+/* Passes when a buffer's own reservation object drops its fences on release. */
 static void dma_buf_export_own_resv_fini(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
@@ -155,7 +155,7 @@ static void dma_buf_export_own_resv_fini(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 1);
 }
 
-/* Passes when the exporter's reservation object is used, and outlives. */
+/* Passes when the exporter's reservation object is used and not freed. */
 static void dma_buf_export_given_resv(struct kunit *test)
 {
 	struct dma_resv *resv = mock_resv(test);
@@ -175,7 +175,7 @@ static void dma_buf_export_given_resv(struct kunit *test)
 							DMA_RESV_USAGE_READ));
 }
 
-/* Passes when no two living buffers share an inode number. */
+/* Passes when no two live buffers share an inode number. */
 static void dma_buf_export_ino(struct kunit *test)
 {
 	unsigned long ino[32];
@@ -191,7 +191,7 @@ static void dma_buf_export_ino(struct kunit *test)
 	}
 }
 
-/* Passes when a number is not used again after its buffer has gone. */
+/* Passes when the inode number of a released buffer is not reused. */
 static void dma_buf_export_ino_not_reused(struct kunit *test)
 {
 	unsigned long ino[64];
@@ -217,7 +217,7 @@ static void dma_buf_export_magic(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, sb->s_type->name, "dmabuf");
 }
 
-/* Passes when a module that is going away cannot export any more. */
+/* Passes when a module that is being unloaded cannot export a buffer. */
 static void dma_buf_export_owner_going(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
@@ -227,7 +227,7 @@ static void dma_buf_export_owner_going(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
 }
 
-/* Passes when the exporter's name is not copied but kept. */
+/* Passes when the buffer points to the exporter's name and does not copy it. */
 static void dma_buf_export_name_kept(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
@@ -247,7 +247,7 @@ static void dma_buf_export_release_path_pinned(struct kunit *test)
 	mock_put(exp);
 	KUNIT_EXPECT_EQ(test, exp->releases, 1);
 
-	/* Whoever pinned it may still print the name. */
+	/* The holder of the path may still print the name. */
 	name = d_path(&path, buf, sizeof(buf));
 	KUNIT_EXPECT_FALSE(test, IS_ERR(name));
 	if (!IS_ERR(name))
@@ -273,11 +273,11 @@ static void dma_buf_export_release_inode_pinned(struct kunit *test)
 }
 
 /**
- * struct dma_buf_export_release - what a release callback must find
- * @exp: whose buffer
+ * struct dma_buf_export_release - state that a release callback must find
+ * @exp: exporter of the buffer
  * @release: the mock exporter's callback
  * @resv: the buffer's reservation object
- * @fence: in there
+ * @fence: a fence in @resv
  */
 struct dma_buf_export_release {
 	struct mock_exporter *exp;
@@ -302,18 +302,18 @@ static void dma_buf_export_look(struct dma_buf *dmabuf)
 	if (file)
 		KUNIT_EXPECT_PTR_EQ(test, file->private_data, (void *)dmabuf);
 
-	/* Neither the fences nor the exporter's code may be gone by now. */
+	/* The fences and the exporter's module must still be referenced. */
 	KUNIT_EXPECT_EQ(test, kref_read(&want->fence->refcount), 2);
 	KUNIT_EXPECT_EQ(test, mock_module_users(exp->info.owner),
 			IS_ENABLED(CONFIG_MODULE_UNLOAD));
 
-	/* The mock exporter cannot do without these two. */
+	/* The mock exporter's release depends on these two. */
 	KUNIT_ASSERT_PTR_EQ(test, dmabuf->resv, want->resv);
 	KUNIT_ASSERT_PTR_EQ(test, dmabuf->priv, (void *)exp);
 	want->release(dmabuf);
 }
 
-/* Passes when release finds the buffer complete. */
+/* Passes when the buffer is still complete in the release callback. */
 static void dma_buf_export_release_args(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);

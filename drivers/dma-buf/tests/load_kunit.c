@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Very many devices at one buffer
+ * A buffer with very many attachments
  */
 
 #include <linux/sizes.h>
@@ -12,15 +12,16 @@
 #define DMA_BUF_LOAD_DYNAMIC	16
 #define DMA_BUF_LOAD_TEXT	SZ_2M
 
-/* The listing, which has one block that is larger than all that is read at once. */
+/* Read bufinfo. One block of it is larger than the size of a read. */
 static const char *dma_buf_load_listing(struct kunit *test, struct file *file)
 {
 	return mock_bufinfo_text(test, file, DMA_BUF_LOAD_TEXT, SZ_64K);
 }
 
 /*
- * Passes when there are 10,000 attachments to a buffer, all of them listed, only
- * those told of a move that want to be, and detached in another order.
+ * Passes when a buffer has 10,000 attachments, bufinfo lists all of them, only
+ * importers with invalidate_mappings are notified of a move, and the devices
+ * detach in another order.
  */
 static void dma_buf_load_attachments(struct kunit *test)
 {
@@ -57,7 +58,7 @@ static void dma_buf_load_attachments(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, notified, DMA_BUF_LOAD_DYNAMIC);
 
 	for (i = 0, at = 0; i < DMA_BUF_LOAD_DEVICES; i++) {
-		/* 7919 is a prime: each of them once */
+		/* 7919 is coprime to the number: each of them once */
 		at = (at + 7919) % DMA_BUF_LOAD_DEVICES;
 		dma_buf_detach(dmabuf, attach[at]);
 	}

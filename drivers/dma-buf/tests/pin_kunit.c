@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pinning, by dynamic importers
+ * Pinning by dynamic importers
  */
 
 #include <linux/sizes.h>
 
 #include "mock.h"
 
-/* Passes when pin and unpin reach the exporter, under the lock. */
+/* Passes when pin and unpin reach the exporter with the lock held. */
 static void dma_buf_pin_calls(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
@@ -30,7 +30,7 @@ static void dma_buf_pin_calls(struct kunit *test)
 			    (const void *)attach);
 }
 
-/* Passes when pins are not counted here but handed on, each of them. */
+/* Passes when the core does not count pins but passes each to the exporter. */
 static void dma_buf_pin_nested(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
@@ -60,7 +60,7 @@ static void dma_buf_pin_error_desc(const int *error, char *desc)
 KUNIT_ARRAY_PARAM(dma_buf_pin_error, dma_buf_pin_errors,
 		  dma_buf_pin_error_desc);
 
-/* Passes when the exporter's error is the importer's. */
+/* Passes when the exporter's error is returned to the importer. */
 static void dma_buf_pin_fails(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
@@ -75,7 +75,7 @@ static void dma_buf_pin_fails(struct kunit *test)
 	MOCK_EXPECT_LOG(test, exp, MOCK_PIN);
 }
 
-/* Passes when an exporter that never moves need not be asked. */
+/* Passes when pinning succeeds on an exporter that never moves. */
 static void dma_buf_pin_without_op(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -90,8 +90,8 @@ static void dma_buf_pin_without_op(struct kunit *test)
 }
 
 /*
- * Passes when an importer without callback keeps its mappings valid by one pin of
- * its own: no mapping pins again.
+ * Passes when an importer without invalidate_mappings pins once and mapping
+ * does not pin again.
  */
 static void dma_buf_pin_then_map(struct kunit *test)
 {
