@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CPU access: the exporter first, then the fences
+ * CPU access: the exporter's callbacks, then the waits for fences
  */
 
 #include <linux/sizes.h>
@@ -30,7 +30,10 @@ static const struct dma_buf_cpu_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_cpu, dma_buf_cpu_rows, desc);
 
-/* Passes when reads wait for writers, writes for all, nobody for bookkeepers. */
+/*
+ * Passes when reading waits for kernel and write fences, writing for read
+ * fences too, and neither for bookkeeping fences.
+ */
 static void dma_buf_cpu_access_waits(struct kunit *test)
 {
 	const struct dma_buf_cpu_row *row = test->param_value;
@@ -52,7 +55,7 @@ static void dma_buf_cpu_access_waits(struct kunit *test)
 			row->dir);
 }
 
-/* Passes when an exporter without the callbacks still gets the waits. */
+/* Passes when access waits for fences even without exporter callbacks. */
 static void dma_buf_cpu_access_bare(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_BARE, SZ_8K);
@@ -68,7 +71,7 @@ static void dma_buf_cpu_access_bare(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
 }
 
-/* Passes when the exporter's error comes back at once, without a wait. */
+/* Passes when begin_cpu_access()'s error is returned without a wait. */
 static void dma_buf_cpu_access_begin_fails(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -85,7 +88,7 @@ static void dma_buf_cpu_access_begin_fails(struct kunit *test)
 	MOCK_EXPECT_LOG(test, exp, MOCK_BEGIN_CPU_ACCESS);
 }
 
-/* Passes when the exporter's error at the end comes back. */
+/* Passes when end_cpu_access()'s error is returned. */
 static void dma_buf_cpu_access_end_fails(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -96,7 +99,7 @@ static void dma_buf_cpu_access_end_fails(struct kunit *test)
 	MOCK_EXPECT_LOG(test, exp, MOCK_END_CPU_ACCESS);
 }
 
-/* Passes when the end does not wait for any fence. */
+/* Passes when ending an access does not wait for fences. */
 static void dma_buf_cpu_access_end_no_wait(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -110,8 +113,8 @@ static void dma_buf_cpu_access_end_no_wait(struct kunit *test)
 }
 
 /*
- * Passes when an interrupted wait is begun again, without an end in between that
- * would write back what the CPU has not written.
+ * Passes when an interrupted wait can be restarted without a call of
+ * end_cpu_access(), which would write back data that the CPU has not written.
  */
 static void dma_buf_cpu_access_interrupted(struct kunit *test)
 {
@@ -136,7 +139,7 @@ static void dma_buf_cpu_access_interrupted(struct kunit *test)
 	MOCK_EXPECT_LOG(test, exp, MOCK_BEGIN_CPU_ACCESS, MOCK_BEGIN_CPU_ACCESS);
 }
 
-/* Passes when a signal does not disturb an access that need not wait. */
+/* Passes when a signal does not interrupt an access that need not wait. */
 static void dma_buf_cpu_access_signal_no_wait(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -153,7 +156,7 @@ static void dma_buf_cpu_access_signal_no_wait(struct kunit *test)
 	MOCK_EXPECT_LOG(test, exp, MOCK_BEGIN_CPU_ACCESS);
 }
 
-/* Passes when neither end needs the reservation lock. */
+/* Passes when neither beginning nor ending takes the reservation lock. */
 static void dma_buf_cpu_access_no_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -194,7 +197,7 @@ static const struct dma_buf_cpu_sync_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_cpu_sync, dma_buf_cpu_sync_rows, desc);
 
-/* Passes when the ioctl means what its flags say, or is refused. */
+/* Passes when the ioctl makes the call that its flags name, or fails. */
 static void dma_buf_cpu_access_sync(struct kunit *test)
 {
 	const struct dma_buf_cpu_sync_row *row = test->param_value;
@@ -227,7 +230,7 @@ static void dma_buf_cpu_access_sync_fails(struct kunit *test)
 					 &end, sizeof(end)), -ENXIO);
 }
 
-/* Passes when a bad pointer and an unknown command are refused. */
+/* Passes when a bad pointer and unknown commands are refused. */
 static void dma_buf_cpu_access_ioctl_bad(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);

@@ -11,7 +11,7 @@
 
 #include "mock.h"
 
-/* Give the case a descriptor of the buffer, with a reference of its own. */
+/* Install a descriptor of the buffer, with a reference. */
 static int dma_buf_handles_fd(struct kunit *test, struct mock_exporter *exp,
 			      int flags)
 {
@@ -26,7 +26,7 @@ static int dma_buf_handles_fd(struct kunit *test, struct mock_exporter *exp,
 	return fd;
 }
 
-/* Passes when a descriptor leads back to the buffer, with a reference. */
+/* Passes when dma_buf_get() returns the descriptor's buffer, referenced. */
 static void dma_buf_handles_round_trip(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
@@ -47,7 +47,10 @@ static void dma_buf_handles_round_trip(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->releases, 0);
 }
 
-/* Passes when a reserved descriptor leads to the buffer and has its reference. */
+/*
+ * Passes when a reserved descriptor refers to the buffer after the installation
+ * and owns the reference.
+ */
 static void dma_buf_handles_install(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
@@ -70,7 +73,7 @@ static void dma_buf_handles_install(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->releases, 0);
 }
 
-/* Passes when the flags given are the descriptor's flags. */
+/* Passes when the descriptor has the given flags. */
 static void dma_buf_handles_cloexec_flag(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
@@ -84,7 +87,7 @@ static void dma_buf_handles_cloexec_flag(struct kunit *test)
 	close_fd(without);
 }
 
-/* Passes when without a buffer, or without its file, there is no number. */
+/* Passes when no descriptor is allocated without a buffer or its file. */
 static void dma_buf_handles_no_file(struct kunit *test)
 {
 	struct dma_buf *empty = kunit_kzalloc(test, sizeof(*empty), GFP_KERNEL);
@@ -96,7 +99,7 @@ static void dma_buf_handles_no_file(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_next_fd(test), next);
 }
 
-/* Passes when a full table gives -EMFILE and takes no reference away. */
+/* Passes when a full table gives -EMFILE and the caller keeps its reference. */
 static void dma_buf_handles_emfile(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
@@ -112,7 +115,7 @@ static void dma_buf_handles_emfile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, file_count(exp->dmabuf->file), 1);
 }
 
-/* Passes when a number that is not open gives -EBADF. */
+/* Passes when a descriptor that is not open gives -EBADF. */
 static void dma_buf_handles_bad_fd(struct kunit *test)
 {
 	int next = mock_next_fd(test);
@@ -127,7 +130,7 @@ static const struct file_operations dma_buf_handles_other_fops = {
 	.owner = THIS_MODULE,
 };
 
-/* Passes when another kind of file gives -EINVAL and keeps its count. */
+/* Passes when a file of another type gives -EINVAL and keeps its count. */
 static void dma_buf_handles_other_file(struct kunit *test)
 {
 	struct file *file;
@@ -149,7 +152,7 @@ static void dma_buf_handles_other_file(struct kunit *test)
 	__fput_sync(file);
 }
 
-/* Passes when get and put balance, and only the last put releases. */
+/* Passes when balanced get and put do not release the buffer. */
 static void dma_buf_handles_balance(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
@@ -193,7 +196,7 @@ static void dma_buf_handles_last_close(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->releases, 1);
 }
 
-/* Passes when a buffer that was imported outlives its descriptor. */
+/* Passes when a reference from dma_buf_get() outlives the descriptor. */
 static void dma_buf_handles_get_outlives_fd(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
@@ -211,7 +214,7 @@ static void dma_buf_handles_get_outlives_fd(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->releases, 1);
 }
 
-/* Passes when the exporter's module is held for as long as the buffer. */
+/* Passes when the buffer holds a reference to the exporter's module. */
 static void dma_buf_handles_module(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);

@@ -8,7 +8,7 @@
 
 #include "mock.h"
 
-/* Passes when each page is mapped where it is, and unmapped so. */
+/* Passes when each page is mapped at its address and unmapped with that. */
 static void dma_buf_kmap_pages(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, 4 * PAGE_SIZE);
@@ -31,7 +31,7 @@ static void dma_buf_kmap_pages(struct kunit *test)
 	}
 }
 
-/* Passes when several pages are mapped together, one of them twice. */
+/* Passes when several pages, one of them twice, are mapped at the same time. */
 static void dma_buf_kmap_together(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, 2 * PAGE_SIZE);
@@ -72,7 +72,7 @@ static const struct dma_buf_kmap_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_kmap, dma_buf_kmap_rows, desc);
 
-/* Passes when pages beyond the end never reach the exporter. */
+/* Passes when pages beyond the end of the buffer never reach the exporter. */
 static void dma_buf_kmap_bounds(struct kunit *test)
 {
 	const struct dma_buf_kmap_row *row = test->param_value;
@@ -84,7 +84,7 @@ static void dma_buf_kmap_bounds(struct kunit *test)
 	dma_buf_kunmap(exp->dmabuf, row->page, vaddr);
 }
 
-/* Passes when an exporter without the callbacks gives NULL, and no trouble. */
+/* Passes when an exporter without map gives NULL and kunmap ignores that. */
 static void dma_buf_kmap_without_ops(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_BARE, PAGE_SIZE);
@@ -94,7 +94,7 @@ static void dma_buf_kmap_without_ops(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
 }
 
-/* Passes when map without unmap is enough. */
+/* Passes when an exporter with map needs no unmap. */
 static void dma_buf_kmap_without_unmap(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
@@ -108,7 +108,7 @@ static void dma_buf_kmap_without_unmap(struct kunit *test)
 	MOCK_EXPECT_LOG(test, exp, MOCK_MAP);
 }
 
-/* Passes when NULL from the exporter is NULL, and NULL is not unmapped. */
+/* Passes when the exporter's NULL is returned, and NULL is not unmapped. */
 static void dma_buf_kmap_fails(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
@@ -119,7 +119,7 @@ static void dma_buf_kmap_fails(struct kunit *test)
 	MOCK_EXPECT_LOG(test, exp, MOCK_MAP);
 }
 
-/* Passes when somebody else's reservation lock is no obstacle. */
+/* Passes when dma_buf_kmap() does not take the reservation lock. */
 static void dma_buf_kmap_no_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
