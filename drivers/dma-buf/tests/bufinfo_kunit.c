@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What can be read about a buffer: bufinfo, fdinfo and the name
+ * Information on a buffer: bufinfo, fdinfo and the name
  */
 
 #include <linux/completion.h>
@@ -23,14 +23,14 @@
 /* Room for 10,000 buffers */
 #define DMA_BUF_BUFINFO_MAX	SZ_2M
 
-/* Read to the end, @step bytes at a time. */
+/* Read bufinfo to the end, @step bytes at a time. */
 static char *dma_buf_bufinfo_text(struct kunit *test, struct file *file,
 				  size_t step)
 {
 	return mock_bufinfo_text(test, file, DMA_BUF_BUFINFO_MAX, step);
 }
 
-/* strstr() measures all that is left, every time: too slow for a long list. */
+/* strstr() measures the rest of the text each time: slow for a long list. */
 static int dma_buf_bufinfo_count(const char *text, const char *what)
 {
 	const char *end = text + strlen(text);
@@ -44,7 +44,7 @@ static int dma_buf_bufinfo_count(const char *text, const char *what)
 	return num;
 }
 
-/* Put the pieces of an expected text together. */
+/* Concatenate the pieces of an expected text. */
 static char *dma_buf_bufinfo_lines(struct kunit *test, const char **line)
 {
 	char *text = kunit_kzalloc(test, SZ_4K, GFP_KERNEL);
@@ -56,7 +56,7 @@ static char *dma_buf_bufinfo_lines(struct kunit *test, const char **line)
 	return text;
 }
 
-/* The row of this buffer, as it has to be. */
+/* The expected row of this buffer. */
 static char *dma_buf_bufinfo_row(struct kunit *test, struct mock_exporter *exp,
 				 const char *name)
 {
@@ -72,7 +72,7 @@ static char *dma_buf_bufinfo_row(struct kunit *test, struct mock_exporter *exp,
 	return row;
 }
 
-/* The line of an unsignalled fence, as it has to be. */
+/* The expected line of an unsignalled fence. */
 static char *dma_buf_bufinfo_fence_line(struct kunit *test, const char *usage,
 					struct dma_fence *fence,
 					const char *names)
@@ -85,7 +85,10 @@ static char *dma_buf_bufinfo_fence_line(struct kunit *test, const char *usage,
 	return line;
 }
 
-/* The same once it has signalled: then its names may be gone, and are left out. */
+/*
+ * The expected line of a signalled fence, which omits the fence's names: these
+ * may no longer exist.
+ */
 static char *dma_buf_bufinfo_done_line(struct kunit *test, const char *usage,
 				       struct dma_fence *fence)
 {
@@ -112,7 +115,7 @@ static void dma_buf_bufinfo_set_name(struct kunit *test,
 					 strlen(name) + 1), 0);
 }
 
-/* Passes when the text starts with the headline and ends with the sum. */
+/* Passes when the text starts with the header and ends with the totals. */
 static void dma_buf_bufinfo_frame(struct kunit *test)
 {
 	static const char title[] = "\nDma-buf Objects:\n";
@@ -147,7 +150,7 @@ static void dma_buf_bufinfo_frame(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, text[strlen(text) - 1], '\n');
 }
 
-/* Passes when one buffer's block reads, to the letter, as it always has. */
+/* Passes when a buffer's block has exactly the format that it always had. */
 static void dma_buf_bufinfo_block(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
@@ -179,7 +182,7 @@ static void dma_buf_bufinfo_block(struct kunit *test)
 	dma_buf_bufinfo_expect(test, text, want);
 }
 
-/* Passes when a buffer without fences and devices has a short block. */
+/* Passes when the block of a buffer without fences and devices is short. */
 static void dma_buf_bufinfo_block_plain(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
@@ -196,7 +199,7 @@ static void dma_buf_bufinfo_block_plain(struct kunit *test)
 	dma_buf_bufinfo_expect(test, text, want);
 }
 
-/* Passes when an exporter that has no name is listed nevertheless. */
+/* Passes when the buffer of an exporter without a name is listed. */
 static void dma_buf_bufinfo_nobody(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
@@ -211,7 +214,7 @@ static void dma_buf_bufinfo_nobody(struct kunit *test)
 	dma_buf_bufinfo_expect(test, text, tail);
 }
 
-/* Passes when the reader's own reference is not counted, others' are. */
+/* Passes when the count omits the reader's own reference, and no other. */
 static void dma_buf_bufinfo_references(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
@@ -229,7 +232,7 @@ static void dma_buf_bufinfo_references(struct kunit *test)
 	dma_buf_put(exp->dmabuf);
 }
 
-/* Passes when a buffer is gone from the list with its last reference. */
+/* Passes when a buffer leaves the list with its last reference. */
 static void dma_buf_bufinfo_gone(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
@@ -256,7 +259,7 @@ static void dma_buf_bufinfo_step_desc(const size_t *step, char *desc)
 KUNIT_ARRAY_PARAM(dma_buf_bufinfo_step, dma_buf_bufinfo_steps,
 		  dma_buf_bufinfo_step_desc);
 
-/* Passes when many small reads give the same text as a large one. */
+/* Passes when many small reads return the same text as a large one. */
 static void dma_buf_bufinfo_small_reads(struct kunit *test)
 {
 	const size_t *step = test->param_value;
@@ -292,7 +295,7 @@ static void dma_buf_crowd_release(struct dma_buf *dmabuf)
 {
 }
 
-/* A buffer that exists, and no more: there may be very many. */
+/* Export a buffer that is cheap enough to have very many of. */
 static struct dma_buf *dma_buf_crowd_export(void)
 {
 	static const struct dma_buf_ops ops = {
@@ -324,7 +327,7 @@ static void dma_buf_crowd_desc(const int *num, char *desc)
 
 KUNIT_ARRAY_PARAM(dma_buf_crowd, dma_buf_crowd_rows, dma_buf_crowd_desc);
 
-/* Passes when the list is complete however it is read, and its sum right. */
+/* Passes when list and total are complete for any size of read. */
 static void dma_buf_bufinfo_crowd(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
@@ -362,7 +365,7 @@ struct dma_buf_bufinfo_race {
 	int unexported;
 };
 
-/* Read the whole list, and look for the buffers that are there all the time. */
+/* Read the full list and look for the buffers that exist all the time. */
 static void dma_buf_bufinfo_race_read(struct dma_buf_bufinfo_race *race)
 {
 	size_t len = 0;
@@ -384,7 +387,7 @@ static void dma_buf_bufinfo_race_read(struct dma_buf_bufinfo_race *race)
 							 race->row[i]) != 1;
 }
 
-/* The first one reads, the second one exports and releases meanwhile. */
+/* Thread 0 reads; thread 1 exports and releases buffers meanwhile. */
 static void dma_buf_bufinfo_race_run(void *data, unsigned int who)
 {
 	struct dma_buf_bufinfo_race *race = data;
@@ -412,7 +415,10 @@ static void dma_buf_bufinfo_race_run(void *data, unsigned int who)
 	}
 }
 
-/* Passes when a reader finds what stays while another thread makes it come and go. */
+/*
+ * Passes when a reader finds each lasting buffer while another thread exports
+ * and releases other buffers.
+ */
 static void dma_buf_bufinfo_races_export(struct kunit *test)
 {
 	struct dma_buf_bufinfo_race *race;
@@ -435,7 +441,7 @@ static void dma_buf_bufinfo_races_export(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, race->unexported, 0, "exporting failed");
 }
 
-/* Passes when a block larger than any buffer of the reader's comes whole. */
+/* Passes when a block larger than the reader's buffer is complete. */
 static void dma_buf_bufinfo_large_block(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
@@ -460,8 +466,9 @@ static void dma_buf_bufinfo_large_block(struct kunit *test)
 }
 
 /*
- * Passes when a lock that a hung device holds delays no part of the list, and hides
- * no fence that implicit synchronization waits for.
+ * Passes when a reservation lock that is held, as behind a hung device, delays
+ * no part of the list and hides no fence that implicit synchronization waits
+ * for.
  */
 static void dma_buf_bufinfo_lock_held(struct kunit *test)
 {
@@ -502,26 +509,26 @@ static void dma_buf_bufinfo_lock_held(struct kunit *test)
 							       "<none>")));
 }
 
-/* How long a name may take, in microseconds: it is asked for under RCU. */
+/* Time limit for a fence's name, in microseconds: it is queried under RCU. */
 #define DMA_BUF_BUFINFO_NAME_US	USEC_PER_SEC
 
 /**
  * struct dma_buf_bufinfo_change - fences that change while they are described
- * @base: a fence whose name takes its time
- * @lock: of @base
- * @exp: the exporter of the buffer that has it
+ * @base: a fence with slow name callbacks
+ * @lock: lock of @base
+ * @exp: exporter of the buffer that has @base
  * @file: an open bufinfo
- * @text: what was read from it
+ * @text: text that was read from @file
  * @len: length of @text
- * @locked: the reservation lock is held
- * @read: all of bufinfo was read
- * @asked: how often a name of @base was asked for
- * @moved: the list of fences has moved
- * @failed: it could not
+ * @locked: completed when the reservation lock is held
+ * @read: completed when all of bufinfo was read
+ * @asked: number of calls of @base's name callbacks
+ * @moved: the list of fences was reallocated
+ * @failed: reallocating or reading failed
  */
 struct dma_buf_bufinfo_change {
 	struct dma_fence base;
-	spinlock_t lock; /* base's */
+	spinlock_t lock; /* of base */
 	struct mock_exporter *exp;
 	struct file *file;
 	char *text;
@@ -566,7 +573,7 @@ static void dma_buf_bufinfo_change_read(struct dma_buf_bufinfo_change *change)
 	} while (ret > 0 && change->len < DMA_BUF_BUFINFO_MAX - SZ_4K - 1);
 }
 
-/* Hold the lock, and move the list once the fence is being described. */
+/* Take the lock, and reallocate the list while the fence is described. */
 static void dma_buf_bufinfo_change_move(struct dma_buf_bufinfo_change *change)
 {
 	struct dma_resv *resv = change->exp->dmabuf->resv;
@@ -596,7 +603,10 @@ static void dma_buf_bufinfo_change_run(void *data, unsigned int who)
 	complete(&change->read);
 }
 
-/* Passes when fences that move in the middle of a block are described once. */
+/*
+ * Passes when fences are described once although their list is reallocated in
+ * the middle of a block.
+ */
 static void dma_buf_bufinfo_fences_change(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
@@ -632,14 +642,14 @@ static void dma_buf_bufinfo_fences_change(struct kunit *test)
 	});
 	dma_buf_bufinfo_expect(test, text, want);
 
-	/* Without its own release it is freed with kfree_rcu(), as its first member. */
+	/* kfree_rcu() frees base, the first member: it has no release. */
 	dma_fence_signal(&change->base);
 	dma_fence_put(&change->base);
 }
 
 /*
- * Passes when buffers that come and go while somebody has read half of the list
- * neither wait for the reader nor make it lose or repeat the others.
+ * Passes when exports and releases while a reader is in the middle of the list
+ * neither wait for the reader nor make it miss or repeat other buffers.
  */
 static void dma_buf_bufinfo_changes_meanwhile(struct kunit *test)
 {
@@ -681,7 +691,7 @@ static void dma_buf_bufinfo_changes_meanwhile(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, strstr(text, " objects, "));
 }
 
-/* Passes when closing half-way, and two readers at a time, do no harm. */
+/* Passes when a second reader and an early close do not change the text. */
 static void dma_buf_bufinfo_two_readers(struct kunit *test)
 {
 	struct file *one = mock_bufinfo_open(test);
@@ -700,7 +710,7 @@ static void dma_buf_bufinfo_two_readers(struct kunit *test)
 								1000)), 0);
 }
 
-/* What fdinfo tells, with the reference that procfs holds meanwhile. */
+/* Text of fdinfo, read with a reference held like procfs does. */
 static char *dma_buf_bufinfo_fdinfo(struct kunit *test,
 				    struct mock_exporter *exp)
 {
@@ -716,7 +726,7 @@ static char *dma_buf_bufinfo_fdinfo(struct kunit *test,
 	return seq.buf;
 }
 
-/* Passes when fdinfo has three lines, and a fourth for a buffer with a name. */
+/* Passes when fdinfo has three lines, and a fourth for a named buffer. */
 static void dma_buf_bufinfo_fdinfo_lines(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, 12345);
@@ -759,7 +769,10 @@ static const struct dma_buf_name_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_name, dma_buf_names, desc);
 
-/* Passes when a name that fits is everywhere, and else the old one stays. */
+/*
+ * Passes when a name that fits is shown everywhere, and a longer one is refused
+ * and leaves the old name.
+ */
 static void dma_buf_bufinfo_name(struct kunit *test)
 {
 	const struct dma_buf_name_row *row = test->param_value;
@@ -789,7 +802,7 @@ static void dma_buf_bufinfo_name(struct kunit *test)
 							       name)));
 }
 
-/* Passes when a name can be given again, and a bad pointer changes nothing. */
+/* Passes when a buffer can be renamed, and a bad pointer changes nothing. */
 static void dma_buf_bufinfo_rename(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -806,7 +819,7 @@ static void dma_buf_bufinfo_rename(struct kunit *test)
 			   "/dmabuf:short");
 }
 
-/* Passes when names can be given and read without the reservation lock. */
+/* Passes when naming and reading the name take no reservation lock. */
 static void dma_buf_bufinfo_name_no_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -819,8 +832,8 @@ static void dma_buf_bufinfo_name_no_lock(struct kunit *test)
 }
 
 /*
- * Names for a buffer, in turn. Memory that is freed too early is soon used for the
- * name after the next one: so there are three.
+ * Names that a buffer gets in turn. There are three, since memory that is freed
+ * too early is soon reused for the name after the next one.
  */
 static char dma_buf_bufinfo_turn[3][DMA_BUF_NAME_LEN] = {
 	"abcdefghijklmnopqrstuvwxyzabcde",
@@ -831,12 +844,12 @@ static char dma_buf_bufinfo_turn[3][DMA_BUF_NAME_LEN] = {
 #define DMA_BUF_BUFINFO_RENAMES	2000
 
 /**
- * struct dma_buf_bufinfo_reader - a reader of names, as a BPF program is
- * @work: runs on a worker thread
- * @dmabuf: whose name
- * @stop: enough
- * @reads: names read
- * @wrong: how often one of them changed while it was looked at
+ * struct dma_buf_bufinfo_reader - a reader of names, like a BPF program
+ * @work: the reader, on a worker thread
+ * @dmabuf: the buffer
+ * @stop: the reader must return
+ * @reads: number of names read
+ * @wrong: number of changes of a name while it was in use
  */
 struct dma_buf_bufinfo_reader {
 	struct work_struct work;
@@ -846,7 +859,7 @@ struct dma_buf_bufinfo_reader {
 	unsigned int wrong;
 };
 
-/* Look at a name when it is found, and again for some time, under RCU only. */
+/* Read a name and, only under RCU, compare it with itself for some time. */
 static void dma_buf_bufinfo_reader_work(struct work_struct *work)
 {
 	struct dma_buf_bufinfo_reader *reader =
@@ -878,7 +891,10 @@ static void dma_buf_bufinfo_reader_end(void *data)
 	flush_work(&reader->work);
 }
 
-/* Passes when a name stays whole for a reader under RCU, however often it changes. */
+/*
+ * Passes when a name does not change for a reader under RCU while the buffer is
+ * renamed many times.
+ */
 static void dma_buf_bufinfo_name_rcu(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
