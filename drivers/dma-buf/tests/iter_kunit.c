@@ -2,7 +2,7 @@
 /*
  * Walking all buffers with dma_buf_iter_begin() and dma_buf_iter_next()
  *
- * There may be buffers besides the case's own; those are walked past.
+ * Buffers that do not belong to the case may exist; the cases ignore them.
  */
 
 #include <linux/cpumask.h>
@@ -16,16 +16,16 @@
 
 #include "mock.h"
 
-/* A walk of this many steps does not end. */
+/* A walk of this many steps is taken to be endless. */
 #define DMA_BUF_ITER_MAX	2000
 
-/* Is it the buffer of this exporter, released or not? */
+/* Is this the buffer of @exp, released or not? */
 static bool dma_buf_iter_is(struct dma_buf *dmabuf, struct mock_exporter *exp)
 {
 	return dmabuf->priv == exp;
 }
 
-/* Go on to the next buffer, but not without end. */
+/* Step to the next buffer, and fail if there are too many steps. */
 static struct dma_buf *dma_buf_iter_step(struct kunit *test,
 					 struct dma_buf *dmabuf,
 					 unsigned int *steps)
@@ -38,7 +38,7 @@ static struct dma_buf *dma_buf_iter_step(struct kunit *test,
 	return NULL;
 }
 
-/* Walk to the end, from here, and count how often each buffer is met. */
+/* Walk from @dmabuf to the end and count how often each buffer is found. */
 static void dma_buf_iter_walk(struct kunit *test, struct dma_buf *dmabuf,
 			      struct mock_exporter **exp, unsigned int num,
 			      unsigned int *met)
@@ -60,7 +60,7 @@ static void dma_buf_iter_expect(struct kunit *test, const unsigned int *met,
 		KUNIT_EXPECT_EQ_MSG(test, met[i], want, "buffer %u", i);
 }
 
-/* Walk until this exporter's buffer is met, and return it with its reference. */
+/* Walk to the buffer of @exp and return it with its reference. */
 static struct dma_buf *dma_buf_iter_find(struct kunit *test,
 					 struct mock_exporter *exp)
 {
@@ -74,7 +74,7 @@ static struct dma_buf *dma_buf_iter_find(struct kunit *test,
 	return dmabuf;
 }
 
-/* Export on each CPU in turn, since each has a list of its own. */
+/* Export on each CPU in turn, since buffers are on per-CPU lists. */
 static void dma_buf_iter_export(struct kunit *test, struct mock_exporter **exp,
 				unsigned int num)
 {
@@ -98,7 +98,7 @@ static void dma_buf_iter_export(struct kunit *test, struct mock_exporter **exp,
 		KUNIT_ASSERT_TRUE(test, exp[i]->exported);
 }
 
-/* Passes when a walk meets every buffer once, and leaves no reference. */
+/* Passes when a walk returns every buffer once and leaves no reference. */
 static void dma_buf_iter_all(struct kunit *test)
 {
 	struct mock_exporter *exp[20];
@@ -111,7 +111,7 @@ static void dma_buf_iter_all(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, file_count(exp[i]->dmabuf->file), 1);
 }
 
-/* Passes when a walk meets as many buffers as bufinfo lists. */
+/* Passes when a walk returns as many buffers as bufinfo lists. */
 static void dma_buf_iter_as_bufinfo(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
@@ -137,7 +137,7 @@ static void dma_buf_iter_as_bufinfo(struct kunit *test)
 	}
 }
 
-/* Passes when each buffer comes with one reference, and the one before loses its. */
+/* Passes when each step returns a reference and drops the previous one. */
 static void dma_buf_iter_reference(struct kunit *test)
 {
 	struct mock_exporter *exp[2];
@@ -151,24 +151,21 @@ static void dma_buf_iter_reference(struct kunit *test)
 	if (next)
 		dma_buf_put(next);
 
-	/* Left in the middle, where the caller drops the reference. */
+	/* A walk that ends early leaves the reference to the caller. */
 	dmabuf = dma_buf_iter_find(test, exp[1]);
 	KUNIT_EXPECT_EQ(test, file_count(exp[1]->dmabuf->file), 2);
 	dma_buf_put(dmabuf);
 	KUNIT_EXPECT_EQ(test, file_count(exp[1]->dmabuf->file), 1);
 }
 
-/*
- * Passes when a buffer whose last reference has been dropped is not met, although
- * its release is still to come.
- */
+/* Passes when a walk skips unreferenced buffers that are not yet released. */
 static void dma_buf_iter_dying(struct kunit *test)
 {
 	struct mock_exporter *exp[6];
 	unsigned int i, met[6] = {};
 
 	dma_buf_iter_export(test, exp, ARRAY_SIZE(exp));
-	/* A kernel thread's last reference is left to a worker. */
+	/* The last fput() of a kernel thread is delayed to a worker. */
 	preempt_disable();
 	for (i = 0; i < ARRAY_SIZE(exp); i += 2) {
 		exp[i]->held = false;
@@ -182,8 +179,9 @@ static void dma_buf_iter_dying(struct kunit *test)
 }
 
 /*
- * Passes when a walk goes on from a buffer whose last reference is the walker's, at
- * each place in the walk: it dies in the call, and no other buffer is missed.
+ * Passes when a walk continues from a buffer to which it holds the last
+ * reference, at each position: the call releases the buffer, and no other is
+ * missed.
  */
 static void dma_buf_iter_last_reference(struct kunit *test)
 {
@@ -209,7 +207,7 @@ static void dma_buf_iter_last_reference(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, mock_wait_released(exp[i]));
 }
 
-/* Passes when the walker holds nothing between two buffers but a reference. */
+/* Passes when a walk holds nothing but a reference between two buffers. */
 static void dma_buf_iter_holds_nothing(struct kunit *test)
 {
 	struct mock_exporter *exp[4], *more[4];
@@ -237,8 +235,8 @@ static void dma_buf_iter_holds_nothing(struct kunit *test)
 }
 
 /*
- * Passes when buffers that are exported and released at each step neither hide a
- * lasting one nor show it twice, and the walk ends.
+ * Passes when buffers that are exported and released at each step neither hide
+ * nor repeat a lasting buffer, and the walk ends.
  */
 static void dma_buf_iter_changes(struct kunit *test)
 {
@@ -264,19 +262,19 @@ static void dma_buf_iter_changes(struct kunit *test)
 	dma_buf_iter_expect(test, met, ARRAY_SIZE(stays), 1);
 }
 
-/* How long exporters and walkers meet */
+/* How long exporters and walker run concurrently */
 #define DMA_BUF_ITER_RACE_MS	200
 
 /**
- * struct dma_buf_iter_race - a walker, and drivers that export and release
+ * struct dma_buf_iter_race - a walker, and threads that export and release
  * @test: the case
- * @info: what those export
- * @stays: buffers that last
- * @walks: how often the walker came to the end
- * @passing: how often it met a buffer of the others
- * @alive: buffers of the others that are not released yet
- * @wrong: walks that did not meet each lasting buffer once, and failed exports
- * @over: the walker has done enough
+ * @info: export info of the threads
+ * @stays: lasting buffers
+ * @walks: number of completed walks
+ * @passing: number of the threads' buffers that the walker has found
+ * @alive: buffers of the threads that are not released yet
+ * @wrong: failed exports, and lasting buffers that a walk did not find once
+ * @over: the walker has finished
  */
 struct dma_buf_iter_race {
 	struct kunit *test;
@@ -342,7 +340,10 @@ static void dma_buf_iter_race_run(void *data, unsigned int who)
 	}
 }
 
-/* Passes when every walk beside exports and releases meets each lasting buffer once. */
+/*
+ * Passes when every walk that races with exports and releases returns each
+ * lasting buffer once.
+ */
 static void dma_buf_iter_race(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, MOCK_BARE, SZ_4K);
@@ -358,7 +359,7 @@ static void dma_buf_iter_race(struct kunit *test)
 	race->info.priv = race;
 
 	mock_together(test, 3, dma_buf_iter_race_run, race);
-	/* The walker's references may have been the last: those are left to a worker. */
+	/* Last references that the walker dropped are put by a worker. */
 	while (atomic_read(&race->alive) && --tries)
 		msleep(20);
 	KUNIT_EXPECT_EQ(test, atomic_read(&race->alive), 0);

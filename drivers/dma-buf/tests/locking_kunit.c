@@ -2,9 +2,9 @@
 /*
  * The locking convention, line by line
  *
- * dma_buf_locking_calls says for every call whether its caller holds the
- * reservation lock; dma_buf_locking_callbacks, with which state each callback
- * comes. Both follow the tables under "who holds the reservation lock" in dma-buf.c.
+ * dma_buf_locking_calls states for every call whether its caller holds the
+ * reservation lock, dma_buf_locking_callbacks whether it is held in each
+ * callback. Both follow the tables on the reservation lock in dma-buf.c.
  */
 
 #include <linux/fdtable.h>
@@ -14,7 +14,7 @@
 
 #include "mock.h"
 
-/* What a call may need, or leave for its undo. */
+/* Objects that a call needs, or that its undo releases. */
 struct dma_buf_locking {
 	struct kunit *test;
 	struct mock_exporter *exp;
@@ -114,7 +114,7 @@ static void dma_buf_locking_unpin(struct dma_buf_locking *l)
 	dma_buf_unpin(l->attach);
 }
 
-/* Prepare, and undo, what the lock has to be held for. */
+/* Prepare, and undo, a pin for which the lock must be held. */
 static void dma_buf_locking_pin_alone(struct dma_buf_locking *l)
 {
 	dma_buf_locking_attach_dynamic(l);
@@ -192,7 +192,7 @@ static void dma_buf_locking_kunmap(struct dma_buf_locking *l)
 	dma_buf_kunmap(l->exp->dmabuf, 0, l->vaddr);
 }
 
-/* Which file the vma had does not matter here. */
+/* The file that the vma had before does not matter here. */
 static void dma_buf_locking_mmap(struct dma_buf_locking *l)
 {
 	l->vma->vm_file = get_file(l->exp->dmabuf->file);
@@ -229,15 +229,15 @@ static void dma_buf_locking_vunmap_unlocked(struct dma_buf_locking *l)
 }
 
 /**
- * struct dma_buf_locking_row - one call, made as it has to be
- * @desc: its name
+ * struct dma_buf_locking_row - one call, with the required state of the lock
+ * @desc: name of the call
  * @hold: the caller holds the lock
- * @kind: of exporter
- * @prepare: what has to be done before, without the lock
+ * @kind: kind of exporter
+ * @prepare: preparation of the call, without the lock
  * @call: the call
- * @undo: what has to be done after it, without the lock
- * @num: callbacks that the call leads to
- * @ops: which
+ * @undo: cleanup after the call, without the lock
+ * @num: number of callbacks that the call makes
+ * @ops: these callbacks
  */
 struct dma_buf_locking_row {
 	const char *desc;
@@ -420,7 +420,10 @@ static struct dma_buf_locking *dma_buf_locking_begin_row(struct kunit *test,
 	return l;
 }
 
-/* Passes when the call works so, keeps the lock's state and calls back so. */
+/*
+ * Passes when the call works, preserves the state of the lock and makes its
+ * callbacks with the lock held or free as listed.
+ */
 static void dma_buf_locking_calls_test(struct kunit *test)
 {
 	const struct dma_buf_locking_row *row = test->param_value;
@@ -452,7 +455,7 @@ static void dma_buf_locking_calls_test(struct kunit *test)
 		row->undo(l);
 }
 
-/* One buffer's whole life, with every callback in it. */
+/* The life of one buffer, with every callback in it. */
 static void dma_buf_locking_life(struct dma_buf_locking *l)
 {
 	struct dma_resv *resv = l->exp->dmabuf->resv;
@@ -487,7 +490,7 @@ static void dma_buf_locking_life(struct dma_buf_locking *l)
 	dma_buf_locking_last_put(l);
 }
 
-/* Passes when the callback comes with the lock held, or not, every time. */
+/* Passes when each call of the callback has the lock held or free as listed. */
 static void dma_buf_locking_callbacks_test(struct kunit *test)
 {
 	const struct dma_buf_locking_callback *row = test->param_value;
