@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mapping: pins, tables for importer and exporter, waits, and invalidation
+ * Mapping: pins, tables of importer and exporter, waits, and invalidation
  */
 
 #include <linux/sizes.h>
 
 #include "mock.h"
 
-/* With DMABUF_DEBUG the importer gets a table of its own, without pages. */
+/* With DMABUF_DEBUG the importer gets a copy of the table, without pages. */
 static void dma_buf_map_check_table(struct kunit *test,
 				    struct mock_exporter *exp,
 				    struct sg_table *sgt)
@@ -35,7 +35,7 @@ static void dma_buf_map_check_table(struct kunit *test,
 		KUNIT_EXPECT_NULL(test, sg_page(sg));
 }
 
-/* The exporter's own table must not change while an importer has it. */
+/* The exporter's table must not change while an importer uses it. */
 static void dma_buf_map_check_own(struct kunit *test,
 				  struct mock_exporter *exp)
 {
@@ -72,7 +72,7 @@ static const struct dma_buf_dir_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_dir, dma_buf_dirs, desc);
 
-/* Passes when static on static is one callback per call, with direction. */
+/* Passes when a static mapping calls each callback once, with its direction. */
 static void dma_buf_map_static(struct kunit *test)
 {
 	const struct dma_buf_dir_row *row = test->param_value;
@@ -94,7 +94,7 @@ static void dma_buf_map_static(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mock_call(exp, MOCK_UNMAP_DMA_BUF)->locked);
 }
 
-/* Passes when an exporter may have addresses for devices, and no pages. */
+/* Passes when an exporter may have DMA addresses without pages. */
 static void dma_buf_map_no_pages(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_16K);
@@ -109,7 +109,7 @@ static void dma_buf_map_no_pages(struct kunit *test)
 	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_BIDIRECTIONAL);
 }
 
-/* One mix of exporter and importer, and the calls that a mapping leads to */
+/* One mix of exporter and importer, and the callbacks that a mapping makes */
 static const struct dma_buf_mix_row {
 	const char *desc;
 	unsigned int kind;
@@ -141,9 +141,9 @@ static const struct dma_buf_mix_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_mix, dma_buf_mixes, desc);
 
 /*
- * Passes when each mapping is made and undone by the exporter, under the lock, and
- * the buffer is pinned around it for a static importer of a buffer that can move,
- * and for no other.
+ * Passes when each map and unmap calls the exporter with the lock held, and the
+ * buffer is pinned meanwhile for a static importer of a dynamic exporter and in
+ * no other mix.
  */
 static void dma_buf_map_mix(struct kunit *test)
 {
@@ -172,7 +172,7 @@ static void dma_buf_map_mix(struct kunit *test)
 	}
 }
 
-/* Passes when the same happens for a caller that holds the lock. */
+/* Passes when the callbacks are the same for a caller that holds the lock. */
 static void dma_buf_map_mix_locked(struct kunit *test)
 {
 	const struct dma_buf_mix_row *row = test->param_value;
@@ -205,7 +205,7 @@ static const struct dma_buf_map_error_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_map_error, dma_buf_map_errors, desc);
 
-/* Passes when a failing map leaves nothing behind and may be repeated. */
+/* Passes when a failed map leaves no state behind and can be repeated. */
 static void dma_buf_map_fails(struct kunit *test)
 {
 	const struct dma_buf_map_error_row *row = test->param_value;
@@ -225,7 +225,7 @@ static void dma_buf_map_fails(struct kunit *test)
 	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_FROM_DEVICE);
 }
 
-/* Passes when a failing map of a dynamic importer has no pin to undo. */
+/* Passes when a failed map of a dynamic importer undoes no pin. */
 static void dma_buf_map_fails_dynamic(struct kunit *test)
 {
 	const struct dma_buf_map_error_row *row = test->param_value;
@@ -240,7 +240,7 @@ static void dma_buf_map_fails_dynamic(struct kunit *test)
 	MOCK_EXPECT_LOG(test, exp, MOCK_MAP_DMA_BUF);
 }
 
-/* One step of mapping for a static importer of a buffer that can move, failing */
+/* A failing step of mapping by a static importer of a dynamic exporter */
 static const struct dma_buf_map_undo_row {
 	const char *desc;
 	enum mock_op step;
@@ -259,7 +259,7 @@ static const struct dma_buf_map_undo_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_map_undo, dma_buf_map_undos, desc);
 
-/* Passes when a map that fails is not pinned any more, and may be repeated. */
+/* Passes when a failed map leaves the buffer unpinned and can be repeated. */
 static void dma_buf_map_fails_pinned(struct kunit *test)
 {
 	const struct dma_buf_map_undo_row *row = test->param_value;
@@ -282,8 +282,8 @@ static void dma_buf_map_fails_pinned(struct kunit *test)
 }
 
 /*
- * Passes when a table of no entries is mapped and given back, with and without a copy
- * for debugging, although sg_alloc_table() does not make such a copy.
+ * Passes when a table without entries is mapped and unmapped, with and without
+ * a debug copy, although sg_alloc_table() cannot allocate such a copy.
  */
 static void dma_buf_map_no_entries(struct kunit *test)
 {
@@ -304,8 +304,8 @@ static void dma_buf_map_no_entries(struct kunit *test)
 }
 
 /*
- * Passes when an attachment has several mappings at a time, each a table of its own
- * with its own direction and pin.
+ * Passes when an attachment can have several mappings at a time, each with its
+ * own table, direction and pin.
  */
 static void dma_buf_map_several(struct kunit *test)
 {
@@ -327,7 +327,7 @@ static void dma_buf_map_several(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, exp->pins, pins ? ARRAY_SIZE(sgt) : 0);
 
-	/* First in, first out: each must find its own way back. */
+	/* Unmap in the order of mapping: each call must find its own table. */
 	for (i = 0; i < ARRAY_SIZE(sgt); i++)
 		dma_buf_unmap_attachment_unlocked(attach, sgt[i],
 						  dma_buf_dirs[i % 3].dir);
@@ -337,7 +337,7 @@ static void dma_buf_map_several(struct kunit *test)
 			ARRAY_SIZE(sgt));
 }
 
-/* Passes when each device has its own table, static or dynamic. */
+/* Passes when each device, static or dynamic, gets its own table. */
 static void dma_buf_map_two_devices(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
@@ -357,7 +357,7 @@ static void dma_buf_map_two_devices(struct kunit *test)
 			    (const void *)two);
 }
 
-/* Passes when offsets and segments merged by an IOMMU come through. */
+/* Passes when the table preserves offsets and segments that an IOMMU merged. */
 static void dma_buf_map_segments(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_32K);
@@ -397,7 +397,7 @@ static const struct dma_buf_map_wait_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_map_wait, dma_buf_map_wait_rows, desc);
 
-/* Passes when a static importer waits for the memory and nothing else. */
+/* Passes when a static importer waits for kernel fences and no others. */
 static void dma_buf_map_waits(struct kunit *test)
 {
 	const struct dma_buf_map_wait_row *row = test->param_value;
@@ -414,7 +414,7 @@ static void dma_buf_map_waits(struct kunit *test)
 	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_TO_DEVICE);
 }
 
-/* Passes when a fence that only the exporter's map left is waited for. */
+/* Passes when mapping waits for a fence that the exporter's map added. */
 static void dma_buf_map_waits_for_map(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_16K);
@@ -439,7 +439,10 @@ static const struct dma_buf_nowait_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_nowait, dma_buf_nowait_rows, desc);
 
-/* Passes when a dynamic importer never waits: it obeys the fences itself. */
+/*
+ * Passes when mapping by a dynamic importer does not wait: the importer waits
+ * for the fences itself.
+ */
 static void dma_buf_map_dynamic_no_wait(struct kunit *test)
 {
 	const struct dma_buf_nowait_row *row = test->param_value;
@@ -457,7 +460,7 @@ static void dma_buf_map_dynamic_no_wait(struct kunit *test)
 	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_TO_DEVICE);
 }
 
-/* Passes when an interrupted wait gives the exporter its table back, and its pin. */
+/* Passes when an interrupted wait unmaps the exporter's table and unpins. */
 static void dma_buf_map_interrupted(struct kunit *test)
 {
 	const struct dma_buf_nowait_row *row = test->param_value;
@@ -486,7 +489,7 @@ static void dma_buf_map_interrupted(struct kunit *test)
 			DMA_FROM_DEVICE);
 }
 
-/* Passes when a signal does not disturb a map that need not wait. */
+/* Passes when a signal does not interrupt a map that need not wait. */
 static void dma_buf_map_signal_no_wait(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_16K);
@@ -519,8 +522,9 @@ static void dma_buf_map_invalidate_all(struct mock_exporter *exp)
 }
 
 /*
- * Passes when every importer with the callback is called once, under the lock, and
- * no importer without it, attached before, after or in between.
+ * Passes when every importer with invalidate_mappings is called once with the
+ * lock held, and importers without it, attached before, after or in between,
+ * are not called.
  */
 static void dma_buf_map_invalidate(struct kunit *test)
 {
@@ -550,7 +554,7 @@ static void dma_buf_map_invalidate(struct kunit *test)
 	}
 }
 
-/* Passes when a detached importer is not called. */
+/* Passes when a detached importer is not notified. */
 static void dma_buf_map_invalidate_detached(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
@@ -561,7 +565,7 @@ static void dma_buf_map_invalidate_detached(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
 }
 
-/* Passes when an importer that has pinned the buffer is called as well. */
+/* Passes when an importer that has pinned the buffer is notified as well. */
 static void dma_buf_map_invalidate_pinned(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
@@ -578,9 +582,9 @@ static void dma_buf_map_invalidate_pinned(struct kunit *test)
 }
 
 /**
- * struct dma_buf_map_remapper - an importer that maps anew in its callback
- * @imp: its callbacks
- * @sgt: its mapping
+ * struct dma_buf_map_remapper - an importer that maps again in its callback
+ * @imp: callbacks of the importer
+ * @sgt: mapping of the importer
  */
 struct dma_buf_map_remapper {
 	struct mock_importer imp;
@@ -595,7 +599,7 @@ static void dma_buf_map_remap(struct dma_buf_attachment *attach)
 	own->sgt = dma_buf_map_attachment(attach, DMA_TO_DEVICE);
 }
 
-/* Passes when an importer may unmap in its callback, and map anew. */
+/* Passes when an importer can unmap and map again in its callback. */
 static void dma_buf_map_invalidate_remap(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);

@@ -13,7 +13,7 @@
 
 #include "mock.h"
 
-/* A vma that no process has: enough for the checks that come first. */
+/* A vma without a process: enough for the checks before the mapping. */
 static struct vm_area_struct *dma_buf_mmap_vma(struct kunit *test,
 					       unsigned long pgoff,
 					       unsigned long pages)
@@ -71,7 +71,7 @@ static void dma_buf_mmap_skip_large(struct kunit *test,
 		kunit_skip(test, "does not fit into size_t");
 }
 
-/* Passes when the descriptor maps what lies within the buffer, only. */
+/* Passes when mmap() of the descriptor maps pages within the buffer only. */
 static void dma_buf_mmap_file_bounds(struct kunit *test)
 {
 	const struct dma_buf_mmap_row *row = test->param_value;
@@ -106,7 +106,7 @@ static void dma_buf_mmap_other_put(void *file)
 	__fput_sync(file);
 }
 
-/* The file of an importing device, which has been mapped. */
+/* File of an importing device, as the vma's initial file. */
 static struct file *dma_buf_mmap_other(struct kunit *test)
 {
 	struct file *file;
@@ -121,7 +121,10 @@ static struct file *dma_buf_mmap_other(struct kunit *test)
 	return file;
 }
 
-/* Passes when an importer maps what lies within, and nothing changes else. */
+/*
+ * Passes when dma_buf_mmap() maps pages within the buffer only, and changes the
+ * vma's file and offset only if it succeeds.
+ */
 static void dma_buf_mmap_call_bounds(struct kunit *test)
 {
 	const struct dma_buf_mmap_row *row = test->param_value;
@@ -150,7 +153,7 @@ static void dma_buf_mmap_call_bounds(struct kunit *test)
 	fput(vma->vm_file);
 }
 
-/* Passes when an exporter that cannot be mapped says so, either way. */
+/* Passes when either call is refused if the exporter has no mmap. */
 static void dma_buf_mmap_without_op(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_BARE, PAGE_SIZE);
@@ -179,7 +182,7 @@ static void dma_buf_mmap_error_desc(const int *error, char *desc)
 KUNIT_ARRAY_PARAM(dma_buf_mmap_error, dma_buf_mmap_errors,
 		  dma_buf_mmap_error_desc);
 
-/* Passes when a failing exporter leaves file, offset and counts as before. */
+/* Passes when a failing exporter leaves file, offset and counts unchanged. */
 static void dma_buf_mmap_call_fails(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, 4 * PAGE_SIZE);
@@ -212,7 +215,7 @@ static void dma_buf_mmap_file_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, file_count(file), 1);
 }
 
-/* What an exporter with an address space of its own does before it fails. */
+/* File that an exporter with its own address space sets in the vma. */
 static struct file *dma_buf_mmap_swap_to;
 
 static int dma_buf_mmap_swap_and_fail(struct dma_buf *dmabuf,
@@ -231,7 +234,7 @@ static int dma_buf_mmap_swap(struct dma_buf *dmabuf,
 	return 0;
 }
 
-/* Passes when a file that the failing exporter had set is dropped again. */
+/* Passes when the core drops a file that a failing exporter has set. */
 static void dma_buf_mmap_call_fails_swapped(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
@@ -251,7 +254,7 @@ static void dma_buf_mmap_call_fails_swapped(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, file_count(exp->dmabuf->file), 1);
 }
 
-/* Passes when the file that the exporter prefers stays. */
+/* Passes when a file that the exporter has set stays in the vma. */
 static void dma_buf_mmap_call_swapped(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
@@ -272,7 +275,7 @@ static void dma_buf_mmap_call_swapped(struct kunit *test)
 	fput(vma->vm_file);
 }
 
-/* Passes when somebody else's reservation lock is no obstacle. */
+/* Passes when mmap() does not take the reservation lock. */
 static void dma_buf_mmap_no_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
@@ -284,7 +287,10 @@ static void dma_buf_mmap_no_lock(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
 }
 
-/* Passes when a process sees the memory, and holds the buffer by seeing it. */
+/*
+ * Passes when a process can access the memory, and its mapping holds a
+ * reference to the buffer.
+ */
 static void dma_buf_mmap_process(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, 4 * PAGE_SIZE);
@@ -292,7 +298,7 @@ static void dma_buf_mmap_process(struct kunit *test)
 	unsigned long addr;
 	u32 val = 0;
 
-	mock_user(test, PAGE_SIZE);	/* makes it a process */
+	mock_user(test, PAGE_SIZE);	/* gives the thread an mm */
 	*(u32 *)(exp->vaddr + 2 * PAGE_SIZE) = 0x600dcafe;
 
 	addr = vm_mmap(file, 0, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE,
@@ -311,14 +317,14 @@ static void dma_buf_mmap_process(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mock_wait_released(exp));
 }
 
-/* Passes when a mapping that failed holds nothing. */
+/* Passes when a failed mapping holds no reference. */
 static void dma_buf_mmap_process_fails(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, 4 * PAGE_SIZE);
 	struct file *file = exp->dmabuf->file;
 	unsigned long addr;
 
-	mock_user(test, PAGE_SIZE);	/* makes it a process */
+	mock_user(test, PAGE_SIZE);	/* gives the thread an mm */
 	addr = vm_mmap(file, 0, 5 * PAGE_SIZE, PROT_READ, MAP_SHARED, 0);
 	KUNIT_EXPECT_EQ(test, (long)addr, -EINVAL);
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);

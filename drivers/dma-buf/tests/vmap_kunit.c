@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One kernel mapping for all who want it
+ * Kernel mappings, which all users of a buffer share
  */
 
 #include <linux/iosys-map.h>
@@ -8,7 +8,7 @@
 
 #include "mock.h"
 
-/* Both pairs of calls behave alike; a case runs with either. */
+/* Both pairs of functions behave alike; a case runs with each. */
 static const struct dma_buf_vmap_row {
 	const char *desc;
 	bool unlocked;
@@ -46,7 +46,7 @@ static void dma_buf_vunmap_by(const struct dma_buf_vmap_row *row,
 	dma_resv_unlock(dmabuf->resv);
 }
 
-/* Passes when a single mapping is the exporter's, under the lock. */
+/* Passes when a single vmap is the exporter's, made with the lock held. */
 static void dma_buf_vmap_once(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -66,7 +66,7 @@ static void dma_buf_vmap_once(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, dma_resv_is_locked(exp->dmabuf->resv));
 }
 
-/* Passes when the exporter hears of the first and the last one only. */
+/* Passes when only the first vmap and the last vunmap call the exporter. */
 static void dma_buf_vmap_nested(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -88,7 +88,7 @@ static void dma_buf_vmap_nested(struct kunit *test)
 	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP, MOCK_VUNMAP);
 }
 
-/* Passes when after the last one it starts anew. */
+/* Passes when a vmap after the last vunmap calls the exporter again. */
 static void dma_buf_vmap_again(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -105,7 +105,7 @@ static void dma_buf_vmap_again(struct kunit *test)
 	}
 }
 
-/* Passes when the pairs may be mixed. */
+/* Passes when locked and unlocked calls can be mixed. */
 static void dma_buf_vmap_mixed(struct kunit *test)
 {
 	const struct dma_buf_vmap_row *row = test->param_value;
@@ -125,8 +125,8 @@ static void dma_buf_vmap_mixed(struct kunit *test)
 }
 
 /*
- * Passes when the exporter's error comes back with an empty map, time and again, and
- * the next attempt finds nothing of the last one.
+ * Passes when each failed vmap returns the exporter's error and a cleared map,
+ * and the next attempt is unaffected.
  */
 static void dma_buf_vmap_fails(struct kunit *test)
 {
@@ -155,7 +155,7 @@ static void dma_buf_vmap_fails(struct kunit *test)
 			MOCK_VUNMAP);
 }
 
-/* Passes when a buffer whose vmap failed is released like any other. */
+/* Passes when a buffer is released as usual after a failed vmap. */
 static void dma_buf_vmap_fails_last(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -168,7 +168,7 @@ static void dma_buf_vmap_fails_last(struct kunit *test)
 	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP, MOCK_RELEASE);
 }
 
-/* Passes when an exporter that cannot do it says so, with an empty map. */
+/* Passes when an exporter without vmap gives -EINVAL and a cleared map. */
 static void dma_buf_vmap_without_op(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_BARE, SZ_8K);
@@ -180,7 +180,7 @@ static void dma_buf_vmap_without_op(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, iosys_map_is_null(&map));
 }
 
-/* Passes when vmap without vunmap is enough for an exporter. */
+/* Passes when an exporter with vmap needs no vunmap. */
 static void dma_buf_vmap_without_vunmap(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, SZ_8K);
@@ -206,7 +206,7 @@ static int dma_buf_vmap_iomem(struct dma_buf *dmabuf, struct iosys_map *map)
 	return 0;
 }
 
-/* Passes when the map of device memory stays what it is, nested too. */
+/* Passes when a map of device memory, nested or not, has is_iomem set. */
 static void dma_buf_vmap_is_iomem(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, SZ_8K);
@@ -225,7 +225,7 @@ static void dma_buf_vmap_is_iomem(struct kunit *test)
 	dma_buf_vunmap_by(row, exp->dmabuf, &two);
 }
 
-/* Passes when a nested pair does not need the reservation lock. */
+/* Passes when nested calls do not take the reservation lock. */
 static void dma_buf_vmap_nested_no_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -247,7 +247,7 @@ struct dma_buf_vmap_crowd {
 	atomic_t other;
 };
 
-/* Map and unmap, now this way, now that. */
+/* Map and unmap, with alternating functions. */
 static void dma_buf_vmap_often(void *data, unsigned int who)
 {
 	struct dma_buf_vmap_crowd *crowd = data;
@@ -270,8 +270,8 @@ static void dma_buf_vmap_often(void *data, unsigned int who)
 }
 
 /*
- * Passes when threads that come and go share the mapping: the exporter is never
- * asked for a second one, and gets back each that it gave.
+ * Passes when concurrent threads share the mapping: the exporter never has two,
+ * and every vmap of the exporter is undone.
  */
 static void dma_buf_vmap_threads(struct kunit *test)
 {
@@ -286,7 +286,7 @@ static void dma_buf_vmap_threads(struct kunit *test)
 			    "vmap gave another address");
 }
 
-/* Passes when a map takes no reference to the file. */
+/* Passes when a vmap holds no reference to the file. */
 static void dma_buf_vmap_no_reference(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
