@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Drivers that get it wrong: one WARN, a refusal, and no harm
+ * Misuse by drivers: each is refused with one WARN and does no harm
  *
  * The name of this suite does not match dma_buf_*, so that the others can be
  * run with panic_on_warn.
@@ -48,13 +48,13 @@ static int dma_buf_misuse_init(struct kunit *test)
 	return kunit_add_action_or_reset(test, dma_buf_misuse_end, warnings);
 }
 
-/* How many since this was asked last? */
+/* Number of WARNs since the last call. */
 static int dma_buf_misuse_warnings(struct kunit *test)
 {
 	return atomic_xchg((atomic_t *)test->priv, 0);
 }
 
-/* Expect this many WARNs since the last time. */
+/* Expect this many WARNs since the last check. */
 #define EXPECT_WARNINGS(_test, num)					\
 do {									\
 	struct kunit *__test = (_test);					\
@@ -113,7 +113,7 @@ static const struct dma_buf_misuse_export_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_misuse_export, dma_buf_misuse_exports, desc);
 
-/* Passes when an exporter that contradicts itself gets no buffer. */
+/* Passes when exporting with incomplete or inconsistent ops is refused. */
 static void dma_buf_misuse_export_test(struct kunit *test)
 {
 	const struct dma_buf_misuse_export_row *row = test->param_value;
@@ -125,7 +125,7 @@ static void dma_buf_misuse_export_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
 }
 
-/* Passes when there is nothing to put and nothing is. */
+/* Passes when dma_buf_put() only warns about NULL and a missing file. */
 static void dma_buf_misuse_put(struct kunit *test)
 {
 	struct dma_buf *empty = kunit_kzalloc(test, sizeof(*empty), GFP_KERNEL);
@@ -137,7 +137,7 @@ static void dma_buf_misuse_put(struct kunit *test)
 	EXPECT_WARNINGS(test, 1);
 }
 
-/* Passes when incomplete requests to attach never reach the exporter. */
+/* Passes when attaching without a buffer or a device is refused. */
 static void dma_buf_misuse_attach(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
@@ -199,8 +199,8 @@ static void dma_buf_misuse_pin(struct kunit *test)
 }
 
 /*
- * Passes when the core complains, once, of an exporter that accepts a device and
- * then has no place for the buffer that suits it.
+ * Passes when the core warns once about an exporter that accepts a device but
+ * cannot pin the buffer where the device can access it.
  */
 static void dma_buf_misuse_pin_busy(struct kunit *test)
 {
@@ -221,7 +221,7 @@ static void dma_buf_misuse_pin_busy(struct kunit *test)
 	MOCK_EXPECT_LOG(test, exp, MOCK_PIN, MOCK_PIN);
 }
 
-/* Passes when nothing is mapped for nobody, and no table is no table. */
+/* Passes when map and unmap reject a NULL attachment, or a NULL table. */
 static void dma_buf_misuse_map(struct kunit *test)
 {
 	struct dma_buf_attachment *empty = kunit_kzalloc(test, sizeof(*empty),
@@ -256,7 +256,7 @@ static void dma_buf_misuse_map(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
 }
 
-/* Passes when no buffer is no crash, whichever end of the access it is. */
+/* Passes when beginning and ending access without a buffer give -EINVAL. */
 static void dma_buf_misuse_cpu_access(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, dma_buf_begin_cpu_access(NULL, DMA_TO_DEVICE),
@@ -267,7 +267,7 @@ static void dma_buf_misuse_cpu_access(struct kunit *test)
 	EXPECT_WARNINGS(test, 1);
 }
 
-/* Passes when no buffer has no pages. */
+/* Passes when kmap and kunmap reject a missing buffer. */
 static void dma_buf_misuse_kmap(struct kunit *test)
 {
 	KUNIT_EXPECT_NULL(test, dma_buf_kmap(NULL, 0));
@@ -291,7 +291,7 @@ static void dma_buf_misuse_mmap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
 }
 
-/* Passes when no buffer has no mapping, and the caller's map is empty. */
+/* Passes when vmap without a buffer gives -EINVAL and a cleared map. */
 static void dma_buf_misuse_vmap(struct kunit *test)
 {
 	struct iosys_map map = IOSYS_MAP_INIT_VADDR(test);
@@ -309,7 +309,7 @@ static void dma_buf_misuse_vmap(struct kunit *test)
 	EXPECT_WARNINGS(test, 1);
 }
 
-/* Passes when what was never mapped is not unmapped. */
+/* Passes when vunmap of a buffer without a vmap never reaches the exporter. */
 static void dma_buf_misuse_vunmap_without_vmap(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -323,14 +323,14 @@ static void dma_buf_misuse_vunmap_without_vmap(struct kunit *test)
 	dma_resv_unlock(exp->dmabuf->resv);
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
 
-	/* The buffer is as good as before. */
+	/* The buffer can be used as before. */
 	KUNIT_EXPECT_EQ(test, dma_buf_vmap_unlocked(exp->dmabuf, &map), 0);
 	dma_buf_vunmap_unlocked(exp->dmabuf, &map);
 	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP, MOCK_VUNMAP);
 	EXPECT_WARNINGS(test, 0);
 }
 
-/* Passes when a foreign map is refused and the mapping stays. */
+/* Passes when vunmap refuses a foreign map and preserves the mapping. */
 static void dma_buf_misuse_vunmap_foreign(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -358,8 +358,9 @@ static void dma_buf_misuse_trace(int on)
 }
 
 /*
- * Drop the last reference to a buffer that is leaked then. The path to its file goes
- * as ever, so the leak has to hold the inode, which the buffer is a part of.
+ * Drop the last reference to a buffer that is leaked by that. The path of its
+ * file is released as usual, so the leak must hold a reference to the inode,
+ * which contains the buffer.
  */
 static void dma_buf_misuse_leak(struct kunit *test, struct mock_exporter *exp)
 {
@@ -374,7 +375,7 @@ static void dma_buf_misuse_leak(struct kunit *test, struct mock_exporter *exp)
 	iput(inode);
 }
 
-/* Passes when a buffer that goes before its attachment is leaked whole. */
+/* Passes when a buffer that is released before its attachment is leaked. */
 static void dma_buf_misuse_release_attached(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -391,7 +392,7 @@ static void dma_buf_misuse_release_attached(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
 	rcu_barrier();
 
-	/* Nobody new can get at it, and the importer goes on as before. */
+	/* There are no new users, and the importer can use it as before. */
 	dma_buf_misuse_trace(1);
 	KUNIT_EXPECT_EQ(test, dma_buf_fd(dmabuf, O_CLOEXEC), -EINVAL);
 	KUNIT_EXPECT_PTR_EQ(test, dmabuf->priv, (void *)exp);
@@ -406,7 +407,7 @@ static void dma_buf_misuse_release_attached(struct kunit *test)
 	EXPECT_WARNINGS(test, 0);
 }
 
-/* Passes when a leaked buffer is not mapped: it has no file to map with. */
+/* Passes when a leaked buffer, which has no file, cannot be mapped. */
 static void dma_buf_misuse_release_mmap(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -429,7 +430,7 @@ static void dma_buf_misuse_release_mmap(struct kunit *test)
 	EXPECT_WARNINGS(test, 0);
 }
 
-/* Passes when a buffer that goes before its vmap is leaked whole. */
+/* Passes when a buffer that is released before its vmap is leaked. */
 static void dma_buf_misuse_release_vmapped(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -448,7 +449,7 @@ static void dma_buf_misuse_release_vmapped(struct kunit *test)
 	EXPECT_WARNINGS(test, 0);
 }
 
-/* Passes when both mistakes together make one WARN. */
+/* Passes when a release before both attachment and vmap warns once. */
 static void dma_buf_misuse_release_both(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -540,7 +541,7 @@ static const struct dma_buf_misuse_lock_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_misuse_lock, dma_buf_misuse_locks, desc);
 
-/* Passes when lockdep is asked about the lock that should be held. */
+/* Passes when a call without the required lock triggers a lockdep assertion. */
 static void dma_buf_misuse_lock_test(struct kunit *test)
 {
 	const struct dma_buf_misuse_lock_row *row = test->param_value;
