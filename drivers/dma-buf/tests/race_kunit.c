@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Drivers that meet at one buffer: attaching beside invalidating, listing and
- * walking, mapping beside mapping
+ * Concurrent use of one buffer by several drivers: attaching, invalidating,
+ * listing, walking the attachments, and mapping
  */
 
 #include <linux/atomic.h>
@@ -19,16 +19,16 @@ static unsigned int race_ms = 100;
 module_param(race_ms, uint, 0644);
 MODULE_PARM_DESC(race_ms, "how long a race lasts, in milliseconds");
 
-/* Where time stands still while somebody works, this many rounds must do. */
+/* Limit of rounds, for emulators where time stops while a CPU is busy. */
 #define DMA_BUF_RACE_ROUNDS_PER_MS	500
 
-/* One round in so many is a long one. */
+/* One round in this many is a long one. */
 #define DMA_BUF_RACE_LINGER	16384
 
-/* How much longer a race may last until its threads have met. */
+/* How much longer a race may last if its threads have not run concurrently. */
 #define DMA_BUF_RACE_PATIENCE	(10 * HZ)
 
-/* What must not happen in a race. */
+/* Violations that a race checks for. */
 enum dma_buf_race_wrong {
 	DMA_BUF_RACE_ATTACH,
 	DMA_BUF_RACE_LIST,
@@ -63,24 +63,24 @@ static const char * const dma_buf_race_wrong_names[] = {
 /**
  * struct dma_buf_race - a race, by several threads
  * @test: the case
- * @exp: whose buffer it is about
- * @dev: a device that comes and goes
- * @imp: the driver of that device, when it can follow a move
+ * @exp: exporter of the buffer
+ * @dev: a device that is attached and detached repeatedly
+ * @imp: dynamic importer of that device
  * @file: an open bufinfo
- * @text: what was read from it
- * @names: devices that stay attached, and have to be listed
+ * @text: text that was read from @file
+ * @names: devices that stay attached and must be listed
  * @attach: an attachment that three threads map
  * @map_dma_buf: the mock exporter's callback
- * @end: when the time is up
- * @over: it is
- * @rounds: of each thread
- * @met: how often a thread noticed another one
- * @wrong: how often each of what must not happen did
- * @inside: threads that are in the call that matters
- * @here: threads that are in the exporter's callback
+ * @end: end of the race, in jiffies
+ * @over: the race has ended
+ * @rounds: number of rounds of each thread
+ * @met: how often a thread observed another one
+ * @wrong: number of violations of each kind
+ * @inside: number of threads that hold a mapping
+ * @here: number of threads in the exporter's callback
  * @moves: how often the buffer moved
- * @firsts: how often the exporter was asked for a kernel mapping
- * @mapped: it has one
+ * @firsts: number of calls of the exporter's vmap
+ * @mapped: the exporter has a kernel mapping
  */
 struct dma_buf_race {
 	struct kunit *test;
@@ -126,7 +126,7 @@ static void dma_buf_race_wrong(struct dma_buf_race *race,
 	atomic_inc(&race->wrong[why]);
 }
 
-/* May thread @who begin another round? The first one keeps the time. */
+/* May thread @who start another round? Thread 0 checks the time. */
 static bool dma_buf_race_goes_on(struct dma_buf_race *race, unsigned int who)
 {
 	int rounds = atomic_inc_return(&race->rounds[who]);
@@ -144,7 +144,7 @@ static bool dma_buf_race_goes_on(struct dma_buf_race *race, unsigned int who)
 	return !READ_ONCE(race->over);
 }
 
-/* Now and then for so long that another thread comes by in any case. */
+/* Sleep from time to time, to make sure that another thread runs meanwhile. */
 static void dma_buf_race_linger(struct dma_buf_race *race, unsigned int who)
 {
 	if (atomic_read(&race->rounds[who]) % DMA_BUF_RACE_LINGER)
@@ -188,7 +188,7 @@ static void dma_buf_race_come_and_go(struct dma_buf_race *race, unsigned int who
 	dma_buf_detach(dmabuf, attach);
 }
 
-/* Whoever stays must be listed; whoever passes by may be. */
+/* Attached devices must be listed; those that attach and detach may be. */
 static void dma_buf_race_list(struct dma_buf_race *race)
 {
 	loff_t pos = 0;
@@ -246,8 +246,8 @@ static const struct dma_buf_race_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_race, dma_buf_race_rows, desc);
 
 /*
- * Passes when devices that are attached and detached neither hide others from a
- * listing, nor keep the invalidation from an importer.
+ * Passes when concurrent attaching and detaching neither hides other devices
+ * from bufinfo nor makes an importer miss an invalidation.
  */
 static void dma_buf_race_attach(struct kunit *test)
 {
@@ -268,7 +268,7 @@ static void dma_buf_race_attach(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, imp->notified, race->moves);
 }
 
-/* As exporters do: look at every attachment with the reservation lock held. */
+/* Walk the attachments with the reservation lock held, like an exporter. */
 static void dma_buf_race_walk(struct dma_buf_race *race)
 {
 	struct dma_buf *dmabuf = race->exp->dmabuf;
@@ -277,7 +277,7 @@ static void dma_buf_race_walk(struct dma_buf_race *race)
 
 	dma_resv_lock(dmabuf->resv, NULL);
 	list_for_each_entry(attach, &dmabuf->attachments, node) {
-		/* Let the others run, with a place in the list. */
+		/* Let the other threads run in the middle of the list. */
 		cond_resched();
 		if (attach->dmabuf != dmabuf)
 			dma_buf_race_wrong(race, DMA_BUF_RACE_WALK_OTHER);
@@ -309,8 +309,8 @@ static void dma_buf_race_walk_run(void *data, unsigned int who)
 }
 
 /*
- * Passes when an exporter that walks the attachments under the reservation lock
- * meets none that is being freed, while static importers attach and detach.
+ * Passes when an exporter that walks the attachments with the reservation lock
+ * held finds no freed one while static importers attach and detach.
  */
 static void dma_buf_race_walk_list(struct kunit *test)
 {
@@ -335,7 +335,7 @@ static int dma_buf_race_vmap_op(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	if (xchg(&race->mapped, true))
 		dma_buf_race_wrong(race, DMA_BUF_RACE_VMAP_TWICE);
-	/* Time for another thread to come too early. */
+	/* Give another thread time to return too early. */
 	udelay(1);
 	atomic_inc(&race->firsts);
 	iosys_map_set_vaddr(map, race->exp->vaddr);
@@ -376,8 +376,8 @@ static void dma_buf_race_vmap_run(void *data, unsigned int who)
 }
 
 /*
- * Passes when there is a mapping as long as anybody has it, and only one. Of two
- * threads, so that it often ends for both.
+ * Passes when the exporter has one mapping as long as a thread uses it, and
+ * never two. With two threads the use often drops to zero.
  */
 static void dma_buf_race_vmap(struct kunit *test)
 {
@@ -393,7 +393,7 @@ static void dma_buf_race_vmap(struct kunit *test)
 	KUNIT_EXPECT_GT(test, atomic_read(&race->firsts), 1);
 }
 
-/* Mark the table with its direction: the addresses are never used. */
+/* Mark the table with its direction: its addresses are not used. */
 static struct sg_table *dma_buf_race_map_op(struct dma_buf_attachment *attach,
 					    enum dma_data_direction dir)
 {
@@ -409,7 +409,7 @@ static struct sg_table *dma_buf_race_map_op(struct dma_buf_attachment *attach,
 	return sgt;
 }
 
-/* Map in a direction that no other thread has, and look into the table. */
+/* Map in a direction that no other thread uses, and check the table. */
 static void dma_buf_race_map_run(void *data, unsigned int who)
 {
 	static const enum dma_data_direction dirs[] = {
@@ -435,8 +435,8 @@ static void dma_buf_race_map_run(void *data, unsigned int who)
 }
 
 /*
- * Passes when threads that map one attachment in different directions each get a
- * table for theirs, and the exporter gets each table back with its direction.
+ * Passes when threads that map one attachment in different directions each get
+ * a table for their direction, and each table is unmapped with its direction.
  */
 static void dma_buf_race_map(struct kunit *test)
 {

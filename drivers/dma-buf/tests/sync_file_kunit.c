@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fences taken out of a buffer as a sync_file, and put in
+ * Export and import of a buffer's fences as a sync_file
  */
 
 #include <linux/dma-fence-array.h>
@@ -21,7 +21,7 @@ static void dma_buf_sync_file_put_fence(void *fence)
 	dma_fence_put(fence);
 }
 
-/* Export with these flags, and return the fence that came out. */
+/* Export a sync_file with these flags and return its fence. */
 static struct dma_fence *dma_buf_sync_file_out(struct kunit *test,
 					       struct mock_exporter *exp,
 					       u32 flags)
@@ -53,7 +53,7 @@ static void dma_buf_sync_file_close(void *fd)
 	flush_delayed_fput();
 }
 
-/* A descriptor of a sync_file with this fence. */
+/* Install a descriptor of a sync_file with this fence. */
 static int dma_buf_sync_file_fd(struct kunit *test, struct dma_fence *fence)
 {
 	struct sync_file *sync_file = sync_file_create(fence);
@@ -102,7 +102,7 @@ static const struct dma_buf_sync_file_out_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_sync_file_out, dma_buf_sync_file_out_rows, desc);
 
-/* Passes when the snapshot holds what the announced work must wait for. */
+/* Passes when the snapshot has the fences that the access must wait for. */
 static void dma_buf_sync_file_export_usage(struct kunit *test)
 {
 	const struct dma_buf_sync_file_out_row *row = test->param_value;
@@ -117,7 +117,7 @@ static void dma_buf_sync_file_export_usage(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(out));
 }
 
-/* Passes when an idle buffer gives a sync_file that has signalled. */
+/* Passes when an idle buffer exports a sync_file that has signalled. */
 static void dma_buf_sync_file_export_idle(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -127,7 +127,7 @@ static void dma_buf_sync_file_export_idle(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
 }
 
-/* Passes when several fences are one, which waits for the last of them. */
+/* Passes when several fences are exported as one that waits for all of them. */
 static void dma_buf_sync_file_export_several(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -155,7 +155,7 @@ static void dma_buf_sync_file_num_desc(const int *num, char *desc)
 KUNIT_ARRAY_PARAM(dma_buf_sync_file_num, dma_buf_sync_file_nums,
 		  dma_buf_sync_file_num_desc);
 
-/* Passes when the fences are let go with the descriptor. */
+/* Passes when closing the sync_file drops the references to the fences. */
 static void dma_buf_sync_file_export_references(struct kunit *test)
 {
 	struct dma_buf_export_sync_file arg = { .flags = DMA_BUF_SYNC_RW };
@@ -177,7 +177,7 @@ static void dma_buf_sync_file_export_references(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, kref_read(&fence[i]->refcount), 2);
 }
 
-/* Passes when fences that come after the snapshot are not in it. */
+/* Passes when the snapshot does not include fences that are added later. */
 static void dma_buf_sync_file_export_is_snapshot(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -191,7 +191,7 @@ static void dma_buf_sync_file_export_is_snapshot(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(out));
 }
 
-/* Passes when the snapshot can be taken while somebody has the lock. */
+/* Passes when exporting does not take the reservation lock. */
 static void dma_buf_sync_file_export_no_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -215,7 +215,7 @@ static void dma_buf_sync_file_flags_desc(const u32 *flags, char *desc)
 KUNIT_ARRAY_PARAM(dma_buf_sync_file_flags, dma_buf_sync_file_bad_flags,
 		  dma_buf_sync_file_flags_desc);
 
-/* Passes when bad flags are refused and leave no descriptor behind. */
+/* Passes when invalid flags are refused and leak no descriptor. */
 static void dma_buf_sync_file_export_flags(struct kunit *test)
 {
 	struct dma_buf_export_sync_file arg = { .fd = -7 };
@@ -231,7 +231,7 @@ static void dma_buf_sync_file_export_flags(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_next_fd(test), next);
 }
 
-/* Passes when a full table gives -EMFILE and drops the fence again. */
+/* Passes when a full table gives -EMFILE and drops the fence reference. */
 static void dma_buf_sync_file_export_emfile(struct kunit *test)
 {
 	struct dma_buf_export_sync_file arg = { .flags = DMA_BUF_SYNC_RW };
@@ -251,7 +251,7 @@ static void dma_buf_sync_file_export_emfile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 2);
 }
 
-/* Passes when a result that cannot be stored leaves nothing behind. */
+/* Passes when a result that cannot be stored leaks neither fd nor fence. */
 static void dma_buf_sync_file_export_efault(struct kunit *test)
 {
 	u32 flags = DMA_BUF_SYNC_RW;
@@ -292,7 +292,7 @@ static const struct dma_buf_sync_file_in_row {
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_sync_file_in, dma_buf_sync_file_in_rows, desc);
 
-/* Passes when an imported fence is a reader's or a writer's, as announced. */
+/* Passes when an imported fence has the usage, read or write, of the flags. */
 static void dma_buf_sync_file_import_usage(struct kunit *test)
 {
 	const struct dma_buf_sync_file_in_row *row = test->param_value;
@@ -323,7 +323,7 @@ static void dma_buf_sync_file_import_usage(struct kunit *test)
 							DMA_RESV_USAGE_READ));
 }
 
-/* A fence that stands for others, as merged sync_files have. */
+/* A fence array, as merged sync_files have. */
 static struct dma_fence *dma_buf_sync_file_array(struct kunit *test,
 						 struct dma_fence **fence,
 						 int num)
@@ -346,8 +346,8 @@ static struct dma_fence *dma_buf_sync_file_array(struct kunit *test,
 }
 
 /*
- * Passes when a fence that stands for several is added as those, each once. There
- * are more of them than a reservation object has room for by chance.
+ * Passes when each fence of an array is added once and the array is not. There
+ * are more fences than fit without a call of dma_resv_reserve_fences().
  */
 static void dma_buf_sync_file_import_array(struct kunit *test)
 {
@@ -383,7 +383,7 @@ static void dma_buf_sync_file_import_array(struct kunit *test)
 				    ARRAY_SIZE(fence));
 }
 
-/* Passes when importing what is done already makes nobody wait. */
+/* Passes when importing a signalled fence leaves the buffer idle. */
 static void dma_buf_sync_file_import_signalled(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -398,7 +398,7 @@ static void dma_buf_sync_file_import_signalled(struct kunit *test)
 						       DMA_RESV_USAGE_READ));
 }
 
-/* Passes when a bad import is refused and leaves the buffer as it was. */
+/* Passes when an import with invalid flags leaves the buffer unchanged. */
 static void dma_buf_sync_file_import_flags(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -413,7 +413,7 @@ static void dma_buf_sync_file_import_flags(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 2);
 }
 
-/* Passes when what is no sync_file is refused. */
+/* Passes when a descriptor of no sync_file is refused. */
 static void dma_buf_sync_file_import_bad_fd(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -438,7 +438,7 @@ static void dma_buf_sync_file_import_bad_fd(struct kunit *test)
 			-EFAULT);
 }
 
-/* Passes when import drops the references it took, and the caller keeps his. */
+/* Passes when import drops its temporary references and no others. */
 static void dma_buf_sync_file_import_references(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
@@ -456,7 +456,7 @@ static void dma_buf_sync_file_import_references(struct kunit *test)
 	dma_fence_put(again);
 }
 
-/* Passes when what one buffer gives out another one takes in. */
+/* Passes when a sync_file of one buffer can be imported to another one. */
 static void dma_buf_sync_file_round_trip(struct kunit *test)
 {
 	struct mock_exporter *from = mock_exporter(test, 0, SZ_8K);
