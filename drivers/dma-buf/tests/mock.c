@@ -23,16 +23,16 @@
 
 #include "mock.h"
 
-/* Not the address of anything: the tests' DMA addresses are never used. */
+/* An arbitrary address: the DMA addresses of the tests are never used. */
 #define MOCK_DMA_BASE	0x10000000
 
-/* Memory behind even the largest mock buffer */
+/* Limit of the memory of a mock buffer, even if the buffer is larger */
 #define MOCK_BACKED_MAX	SZ_64K
 
-/* Room for the names of some twenty calls; later ones are cut off. */
+/* Room for the names of about twenty calls; a longer list is truncated. */
 #define MOCK_LIST_MAX	256
 
-/* Long enough for a loaded emulator, short enough for a person */
+/* Long enough for a loaded emulator, short enough for interactive use */
 #define MOCK_PATIENCE	(5 * HZ)
 
 static const char * const mock_op_names[] = {
@@ -62,7 +62,7 @@ struct mock_table {
 	enum dma_data_direction dir;
 };
 
-/* Exporters whose buffers were leaked on purpose: still referenced by them. */
+/* Exporters of leaked buffers, which still point to the exporters. */
 static LIST_HEAD(mock_parked);
 static DEFINE_MUTEX(mock_parked_lock);
 
@@ -71,7 +71,7 @@ static struct mock_exporter *mock_of(struct dma_buf *dmabuf)
 	return dmabuf->priv;
 }
 
-/* Is the attachment on its buffer's list? Only meaningful under the lock. */
+/* Is the attachment on its buffer's list? Reliable only with the lock held. */
 static bool mock_listed(struct dma_buf_attachment *attach)
 {
 	struct dma_buf_attachment *pos;
@@ -93,7 +93,7 @@ static const char * const mock_bad_names[] = {
 	[MOCK_BAD_VMAP] = "vmap was called for a buffer that has a mapping",
 };
 
-/* Note a violation; mock_exporter_check() fails the case for it. */
+/* Record a violation, for which mock_exporter_check() fails the case. */
 static void mock_bad(struct mock_exporter *exp, enum mock_bad why)
 {
 	set_bit(why, &exp->bad);
@@ -162,7 +162,7 @@ static void mock_op_unpin(struct dma_buf_attachment *attach)
 	mock_of(attach->dmabuf)->pins--;
 }
 
-/* Describe the memory page by page, and invent a DMA address for each. */
+/* Describe the memory page by page, with an invented DMA address for each. */
 static int mock_table_fill(struct mock_exporter *exp, struct sg_table *sgt)
 {
 	unsigned int pages = exp->backed >> PAGE_SHIFT;
@@ -184,7 +184,7 @@ static int mock_table_fill(struct mock_exporter *exp, struct sg_table *sgt)
 	}
 
 	if (exp->sg_merge) {
-		/* Elsewhere the lengths of pages and segments are the same. */
+		/* Otherwise dma_length and length are the same field. */
 		if (IS_ENABLED(CONFIG_NEED_SG_DMA_LENGTH))
 			sg_dma_len(sgt->sgl) = exp->backed - exp->sg_offset;
 		sgt->nents = 1;
@@ -197,7 +197,7 @@ static int mock_table_fill(struct mock_exporter *exp, struct sg_table *sgt)
 	return 0;
 }
 
-/* Leave a fence behind, as an exporter does that clears asynchronously. */
+/* Add a fence to the buffer, like an exporter that clears asynchronously. */
 static void mock_map_leave_fence(struct mock_exporter *exp)
 {
 	if (!exp->fence_on_map)
@@ -241,7 +241,7 @@ static struct sg_table *mock_op_map_dma_buf(struct dma_buf_attachment *attach,
 	return &table->base;
 }
 
-/* The pages must be the exporter's, mapped or not, DMABUF_DEBUG or not. */
+/* Does the table have the exporter's pages? It must, with DMABUF_DEBUG too. */
 static bool mock_table_intact(struct mock_exporter *exp, struct sg_table *sgt)
 {
 	unsigned int pages = exp->backed >> PAGE_SHIFT;
@@ -346,7 +346,7 @@ static void mock_op_unmap(struct dma_buf *dmabuf, unsigned long page,
 	mock_record(dmabuf, &call);
 }
 
-/* Map what there is, if the vma belongs to a process. */
+/* Map the pages that exist, if the vma belongs to a process. */
 static int mock_op_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct mock_exporter *exp = mock_of(dmabuf);
@@ -369,7 +369,7 @@ static int mock_op_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 			       vma->vm_pgoff, len, vma->vm_page_prot);
 }
 
-/* On failure leave a map that looks good: nobody may use it. */
+/* On failure the map looks valid, too: the core must not use it. */
 static int mock_op_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct mock_call call = { .op = MOCK_VMAP, .arg = map->vaddr };
@@ -418,10 +418,10 @@ static const struct dma_buf_ops mock_ops_full = {
  * mock_wait_released - wait until the exporter's release was called
  * @exp: the exporter
  *
- * A test is a kernel thread, whose last fput() is left to a worker; that is
- * what this waits for, though not for ever.
+ * A test runs in a kernel thread, so the last fput() is delayed to a worker.
+ * Waits for that worker, with a timeout.
  *
- * Return: Whether release was called.
+ * Return: true if release was called.
  */
 bool mock_wait_released(struct mock_exporter *exp)
 {
@@ -430,11 +430,11 @@ bool mock_wait_released(struct mock_exporter *exp)
 }
 
 /**
- * mock_put - drop the exporter's own reference, at once
+ * mock_put - drop the exporter's own reference synchronously
  * @exp: the exporter
  *
- * When it is the last one the buffer has been released on return. The same as
- * dma_buf_put() otherwise.
+ * Like dma_buf_put(), but if this is the last reference, the buffer has been
+ * released on return.
  */
 void mock_put(struct mock_exporter *exp)
 {
@@ -442,7 +442,7 @@ void mock_put(struct mock_exporter *exp)
 	__fput_sync(exp->dmabuf->file);
 }
 
-/* Compare what was given out with what came back. */
+/* Check that there were no violations, and that all objects are undone. */
 static void mock_exporter_check(struct mock_exporter *exp)
 {
 	struct kunit *test = exp->test;
@@ -462,7 +462,7 @@ static void mock_exporter_check(struct mock_exporter *exp)
 				exp->releases);
 }
 
-/* Keep what a leaked buffer still points to, where kmemleak can see it. */
+/* Keep the objects that a leaked buffer points to reachable for kmemleak. */
 static void mock_exporter_park(struct mock_exporter *exp)
 {
 	mutex_lock(&mock_parked_lock);
@@ -497,7 +497,7 @@ static void mock_exporter_end(void *data)
 }
 
 /**
- * mock_exporter_alloc - make an exporter that has not exported yet
+ * mock_exporter_alloc - allocate an exporter without a buffer
  * @test: the case
  * @kind: MOCK_DYNAMIC, MOCK_BARE, or-ed
  * @size: size of the buffer in bytes
@@ -548,7 +548,7 @@ struct mock_exporter *mock_exporter_alloc(struct kunit *test,
  * mock_export - export the buffer
  * @exp: the exporter
  *
- * Return: What dma_buf_export() returned.
+ * Return: The result of dma_buf_export().
  */
 struct dma_buf *mock_export(struct mock_exporter *exp)
 {
@@ -564,7 +564,7 @@ struct dma_buf *mock_export(struct mock_exporter *exp)
 }
 
 /**
- * mock_exporter - make an exporter with an exported buffer
+ * mock_exporter - allocate an exporter and export its buffer
  * @test: the case
  * @kind: as for mock_exporter_alloc()
  * @size: size of the buffer in bytes
@@ -580,7 +580,7 @@ struct mock_exporter *mock_exporter(struct kunit *test, unsigned int kind,
 	return exp;
 }
 
-/* Forget the calls made so far. */
+/* Clear the log. */
 void mock_log_reset(struct mock_exporter *exp)
 {
 	exp->calls = 0;
@@ -592,7 +592,7 @@ const char *mock_op_name(enum mock_op op)
 	return mock_op_names[op];
 }
 
-/* How often was this called? */
+/* Number of logged calls of this callback. */
 unsigned int mock_count(struct mock_exporter *exp, enum mock_op op)
 {
 	unsigned int i, num = 0;
@@ -604,7 +604,7 @@ unsigned int mock_count(struct mock_exporter *exp, enum mock_op op)
 	return num;
 }
 
-/* The last call of this kind; an entry of impossible values if none came. */
+/* The last call of this callback; an entry of impossible values if none. */
 const struct mock_call *mock_call(struct mock_exporter *exp, enum mock_op op)
 {
 	static const struct mock_call none = {
@@ -622,14 +622,14 @@ const struct mock_call *mock_call(struct mock_exporter *exp, enum mock_op op)
 	return &none;
 }
 
-/* Append a callback's name to a list of @len characters; returns the new length. */
+/* Append a callback's name to a list of length @len; return the new length. */
 static int mock_list_add(char *list, int len, enum mock_op op)
 {
 	return len + scnprintf(list + len, MOCK_LIST_MAX - len, " %s",
 			       mock_op_name(op));
 }
 
-/* Were these the calls, in this order, and no others? Print both lists if not. */
+/* Does the log have exactly these calls, in order? Print both lists if not. */
 bool mock_log_is(struct mock_exporter *exp, const enum mock_op *ops,
 		 unsigned int num)
 {
@@ -654,14 +654,14 @@ bool mock_log_is(struct mock_exporter *exp, const enum mock_op *ops,
 }
 
 #ifdef CONFIG_MODULE_UNLOAD
-/* A module that owns exporters, with no code in it and no users yet */
+/* A module that owns exporters, without code and without users */
 struct module *mock_module(struct kunit *test, bool going)
 {
 	struct module *owner = kunit_kzalloc(test, sizeof(*owner), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, owner);
 	owner->state = going ? MODULE_STATE_GOING : MODULE_STATE_LIVE;
-	/* The module loader's own reference */
+	/* Reference of the module loader */
 	atomic_set(&owner->refcnt, 1);
 	return owner;
 }
@@ -683,7 +683,7 @@ int mock_module_users(struct module *owner)
 }
 #endif
 
-/* A device that can do DMA, as far as anybody asks. */
+/* A device that is good enough to be attached. */
 struct device *mock_device(struct kunit *test, const char *name)
 {
 	static atomic_t count = ATOMIC_INIT(0);
@@ -706,7 +706,7 @@ static void mock_invalidate_mappings(struct dma_buf_attachment *attach)
 	mock_record_attach(attach, MOCK_INVALIDATE_MAPPINGS, DMA_NONE);
 }
 
-/* A dynamic importer. */
+/* Allocate a dynamic importer. */
 struct mock_importer *mock_importer(struct kunit *test)
 {
 	struct mock_importer *imp = kunit_kzalloc(test, sizeof(*imp),
@@ -736,7 +736,7 @@ mock_attach_keep(struct kunit *test, struct dma_buf_attachment *attach)
 	return attach;
 }
 
-/* Attach a device whose driver is of this kind. */
+/* Attach a new device with an importer of this kind. */
 struct dma_buf_attachment *mock_attach_as(struct kunit *test,
 					  struct mock_exporter *exp,
 					  enum mock_importer_kind kind)
@@ -770,7 +770,7 @@ struct dma_buf_attachment *mock_attach_dynamic(struct kunit *test,
 	return mock_attach_as(test, exp, MOCK_FOLLOWS);
 }
 
-/* Detach now rather than at the end of the case. */
+/* Detach now instead of at the end of the case. */
 void mock_detach(struct kunit *test, struct dma_buf_attachment *attach)
 {
 	kunit_release_action(test, mock_detach_action, attach);
@@ -788,7 +788,7 @@ static void mock_timeline_end(void *data)
 	kref_put(&tl->ref, mock_timeline_free);
 }
 
-/* What the fences of one case have in common. */
+/* Allocate the state that the fences of a case share. */
 struct mock_timeline *mock_timeline(struct kunit *test)
 {
 	struct mock_timeline *tl = kzalloc(sizeof(*tl), GFP_KERNEL);
@@ -806,7 +806,7 @@ struct mock_timeline *mock_timeline(struct kunit *test)
 /* A fence with its own lock and context, so that none replaces another. */
 struct mock_fence {
 	struct dma_fence base;
-	spinlock_t lock; /* base's, unless that has the timeline's */
+	spinlock_t lock; /* of base, unless that uses the timeline's */
 	struct mock_timeline *tl;
 	bool too_late;
 	bool (*signaled)(struct dma_fence *fence, void *data);
@@ -869,13 +869,13 @@ static void mock_fence_end(void *data)
 }
 
 /**
- * mock_fence - make a fence that the case signals
+ * mock_fence - allocate a fence that the case signals
  * @test: the case
- * @tl: counts for its fences
- * @share_lock: use the timeline's lock rather than one of the fence's own
+ * @tl: the timeline, which counts calls of enable_signaling
+ * @share_lock: use the timeline's lock instead of the fence's own
  *
- * Return: The fence. The case's reference goes at its end; a fence that has
- * not signalled does so then.
+ * Return: The fence. At the end of the case the fence is signalled, unless it
+ * was before, and the case's reference to it is dropped.
  */
 struct dma_fence *mock_fence(struct kunit *test, struct mock_timeline *tl,
 			     bool share_lock)
@@ -898,7 +898,7 @@ struct dma_fence *mock_fence(struct kunit *test, struct mock_timeline *tl,
 	return &fence->base;
 }
 
-/* From now on the fence signals as soon as it is asked to. */
+/* Complete the fence without a signal: it signals once signaling is enabled. */
 void mock_fence_too_late(struct dma_fence *fence)
 {
 	container_of(fence, struct mock_fence, base)->too_late = true;
@@ -907,9 +907,9 @@ void mock_fence_too_late(struct dma_fence *fence)
 /**
  * mock_fence_set_signaled - set a callback for queries of a fence's state
  * @fence: the fence
- * @signaled: called with @data, under RCU and without the fence's lock, while the
- *	fence has not signalled; returns true to have it signalled
- * @data: for @signaled
+ * @signaled: called with @data, under RCU and without the fence's lock, while
+ *	the fence has not signalled; returns true to signal it
+ * @data: argument of @signaled
  */
 void mock_fence_set_signaled(struct dma_fence *fence,
 			     bool (*signaled)(struct dma_fence *fence, void *data),
@@ -942,10 +942,10 @@ static void mock_later_end(void *data)
 }
 
 /**
- * mock_fence_signal_later - have a fence signalled while the case waits
+ * mock_fence_signal_later - signal a fence from a worker
  * @test: the case
  * @fence: the fence
- * @msecs: when
+ * @msecs: delay in milliseconds
  */
 void mock_fence_signal_later(struct kunit *test, struct dma_fence *fence,
 			     unsigned int msecs)
@@ -962,7 +962,7 @@ void mock_fence_signal_later(struct kunit *test, struct dma_fence *fence,
 	schedule_delayed_work(&later->work, msecs_to_jiffies(msecs));
 }
 
-/* Does anybody have a callback on this unsignalled fence? */
+/* Is this fence unsignalled, with a callback added? */
 bool mock_fence_armed(struct dma_fence *fence)
 {
 	unsigned long flags;
@@ -981,7 +981,7 @@ static void mock_resv_end(void *resv)
 	dma_resv_fini(resv);
 }
 
-/* A reservation object of the exporter's. Its buffers must go before the case. */
+/* A reservation object of the exporter. Buffers must be released before it. */
 struct dma_resv *mock_resv(struct kunit *test)
 {
 	struct dma_resv *resv = kunit_kzalloc(test, sizeof(*resv), GFP_KERNEL);
@@ -995,7 +995,7 @@ struct dma_resv *mock_resv(struct kunit *test)
 	return resv;
 }
 
-/* Put a fence into the buffer. */
+/* Add a fence to the buffer. */
 void mock_fence_add(struct kunit *test, struct dma_buf *dmabuf,
 		    struct dma_fence *fence, enum dma_resv_usage usage)
 {
@@ -1010,7 +1010,7 @@ void mock_fence_add(struct kunit *test, struct dma_buf *dmabuf,
 	KUNIT_ASSERT_EQ(test, ret, 0);
 }
 
-/* Make the buffer busy with one fence, and return that. */
+/* Add a new fence to the buffer and return it. */
 struct dma_fence *mock_fence_busy(struct kunit *test, struct dma_buf *dmabuf,
 				  enum dma_resv_usage usage)
 {
@@ -1041,11 +1041,11 @@ static void mock_holder_end(void *data)
 }
 
 /**
- * mock_holder - have somebody else take a reservation lock
+ * mock_holder - hold a reservation lock in another thread
  * @test: the case
- * @resv: whose lock
+ * @resv: reservation object of the lock
  *
- * Return: The holder, which has the lock now.
+ * Return: The holder, which has taken the lock.
  */
 struct mock_holder *mock_holder(struct kunit *test, struct dma_resv *resv)
 {
@@ -1066,14 +1066,14 @@ struct mock_holder *mock_holder(struct kunit *test, struct dma_resv *resv)
 	return holder;
 }
 
-/* Drop the lock. Return whether nobody waited for it so long. */
+/* Release the lock. Return true if the holder did not time out before. */
 bool mock_holder_drop(struct kunit *test, struct mock_holder *holder)
 {
 	kunit_release_action(test, mock_holder_end, holder);
 	return !holder->gave_up;
 }
 
-/* One of several threads that do something at the same time. */
+/* One of several threads that run concurrently. */
 struct mock_thread {
 	struct work_struct work;
 	struct completion *go;
@@ -1092,13 +1092,13 @@ static void mock_thread_work(struct work_struct *work)
 }
 
 /**
- * mock_together - have several threads do something at the same time
+ * mock_together - run a function in several threads concurrently
  * @test: the case
- * @num: how many threads
- * @what: what they do; must not end the case by an assertion
- * @data: for @what, which also learns the thread's number, counted from 0
+ * @num: number of threads
+ * @what: the function; must not end the case by an assertion
+ * @data: argument of @what, with the number of the thread, counted from 0
  *
- * Returns when all of them have done it.
+ * Returns when the function has returned in all threads.
  */
 void mock_together(struct kunit *test, unsigned int num,
 		   void (*what)(void *data, unsigned int who), void *data)
@@ -1124,21 +1124,21 @@ void mock_together(struct kunit *test, unsigned int num,
 	kunit_kfree(test, thread);
 }
 
-/* Have a signal pending, so that interruptible waits end at once. */
+/* Set a signal pending, so that interruptible waits return immediately. */
 void mock_interrupt(void)
 {
 	allow_signal(SIGUSR1);
 	send_sig(SIGUSR1, current, 1);
 }
 
-/* Paired with mock_interrupt() */
+/* Clear the signal that mock_interrupt() has set pending. */
 void mock_interrupt_end(void)
 {
 	flush_signals(current);
 	disallow_signal(SIGUSR1);
 }
 
-/* Memory of a process, for calls that copy from and to it. */
+/* Map user memory, for calls that copy from and to it. */
 void __user *mock_user(struct kunit *test, size_t size)
 {
 	unsigned long addr;
@@ -1154,7 +1154,7 @@ void __user *mock_user(struct kunit *test, size_t size)
 	return (void __user *)addr;
 }
 
-/* Call a file's ioctl with this very argument. */
+/* Call a file's ioctl with exactly this argument. */
 long mock_ioctl_raw(struct file *file, unsigned int cmd, unsigned long uarg)
 {
 	return file->f_op->unlocked_ioctl(file, cmd, uarg);
@@ -1165,10 +1165,10 @@ long mock_ioctl_raw(struct file *file, unsigned int cmd, unsigned long uarg)
  * @test: the case
  * @file: the file
  * @cmd: the command
- * @arg: the argument; what the call leaves in it is copied back if it has an answer
+ * @arg: the argument, which is copied back if the command writes it
  * @size: size of the argument
  *
- * Return: What the ioctl returned.
+ * Return: The result of the ioctl.
  */
 long mock_ioctl(struct kunit *test, struct file *file, unsigned int cmd,
 		void *arg, size_t size)
@@ -1194,7 +1194,7 @@ static void mock_kvfree(void *memory)
 	kvfree(memory);
 }
 
-/* Zeroed memory that goes with the test, more than kunit_kzalloc() is good for. */
+/* Zeroed memory for the case, of sizes that kunit_kzalloc() may not provide. */
 void *mock_kvzalloc(struct kunit *test, size_t size)
 {
 	void *memory = kvzalloc(size, GFP_KERNEL);
@@ -1212,7 +1212,7 @@ static void mock_bufinfo_end(void *file)
 	__fput_sync(file);
 }
 
-/* Open bufinfo, before there is a user space that could have mounted it. */
+/* Open bufinfo, before user space has mounted debugfs. */
 struct file *mock_bufinfo_open(struct kunit *test)
 {
 	struct file_system_type *type;
@@ -1241,13 +1241,13 @@ struct file *mock_bufinfo_open(struct kunit *test)
 	return file;
 }
 
-/* Close it now rather than at the end of the case. */
+/* Close bufinfo now instead of at the end of the case. */
 void mock_bufinfo_close(struct kunit *test, struct file *file)
 {
 	kunit_release_action(test, mock_bufinfo_end, file);
 }
 
-/* Read on from @pos. There is a seq_file behind it, in debugfs's wrapping. */
+/* Read on from @pos. debugfs wraps the file's seq_file. */
 ssize_t mock_bufinfo_read(struct file *file, char *buf, size_t len, loff_t *pos)
 {
 	struct kvec vec = { .iov_base = buf, .iov_len = len };
@@ -1264,7 +1264,7 @@ ssize_t mock_bufinfo_read(struct file *file, char *buf, size_t len, loff_t *pos)
 	return ret;
 }
 
-/* All of it, read @step bytes at a time; it has to be shorter than @size. */
+/* Read all of bufinfo, @step bytes at a time; it must be shorter than @size. */
 char *mock_bufinfo_text(struct kunit *test, struct file *file, size_t size, size_t step)
 {
 	char *text = mock_kvzalloc(test, size);
@@ -1283,7 +1283,7 @@ char *mock_bufinfo_text(struct kunit *test, struct file *file, size_t size, size
 	return text;
 }
 
-/* The number that the next file descriptor will get. */
+/* The number of the next file descriptor that will be allocated. */
 int mock_next_fd(struct kunit *test)
 {
 	int fd = get_unused_fd_flags(O_CLOEXEC);
@@ -1293,7 +1293,7 @@ int mock_next_fd(struct kunit *test)
 	return fd;
 }
 
-/* Does this descriptor end with the program? */
+/* Is this descriptor closed on exec? */
 bool mock_fd_cloexec(int fd)
 {
 	bool cloexec;

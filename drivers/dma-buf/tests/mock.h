@@ -2,10 +2,10 @@
 /*
  * A mock exporter, mock importers and mock fences for the dma-buf suites
  *
- * The exporter writes down every call that reaches it and can be told to fail
- * any of them. At the end of each case it checks what every driver relies on:
- * that it got back each table, pin and vmap that it gave out, and that it was
- * released once. What a case creates is torn down by KUnit actions, in reverse.
+ * The exporter logs every call of its callbacks and can be set to fail each of
+ * them. At the end of each case it checks that each table, pin and vmap was
+ * undone and that the buffer was released once, which every driver relies on.
+ * KUnit actions destroy the objects that a case has created, in reverse order.
  */
 #ifndef __DMA_BUF_TESTS_MOCK_H__
 #define __DMA_BUF_TESTS_MOCK_H__
@@ -20,7 +20,7 @@
 
 #include <kunit/test.h>
 
-/* What an exporter or an importer can be asked. */
+/* Callbacks of an exporter or an importer. */
 enum mock_op {
 	MOCK_ATTACH,
 	MOCK_DETACH,
@@ -40,7 +40,7 @@ enum mock_op {
 	MOCK_OPS
 };
 
-/* What must never happen to an exporter. */
+/* Violations that the exporter detects. */
 enum mock_bad {
 	MOCK_BAD_LOG_FULL,
 	MOCK_BAD_FENCE,
@@ -52,7 +52,7 @@ enum mock_bad {
 	MOCK_BADS
 };
 
-/* For &mock_exporter.fail: answer NULL rather than an errno. */
+/* For &mock_exporter.fail: return NULL instead of an errno. */
 #define MOCK_NULL	1
 
 /* Kinds of exporter; 0 is static with every optional callback. */
@@ -63,11 +63,11 @@ enum mock_bad {
 
 /**
  * struct mock_call - one call that reached the exporter or an importer
- * @op: which
+ * @op: the callback
  * @locked: the reservation lock was held
  * @listed: the attachment was on the buffer's list
- * @dir: direction, where there is one
- * @arg: attachment, vma or address; for vmap, what the map held when it came
+ * @dir: direction, if there is one
+ * @arg: attachment, vma or address; for vmap, the map's initial address
  * @page: page number or page offset
  */
 struct mock_call {
@@ -81,32 +81,32 @@ struct mock_call {
 
 /**
  * struct mock_exporter - a driver that owns one buffer
- * @ops: its callbacks; a case may change them before mock_export()
- * @info: what it will tell dma_buf_export()
+ * @ops: callbacks; a case may change them before mock_export()
+ * @info: argument of dma_buf_export()
  * @dmabuf: the buffer, valid while the exporter holds its reference
- * @vaddr: the memory
- * @backed: how much of it there is, in bytes
- * @fail: errno to answer with, or MOCK_NULL; 0 to succeed
+ * @vaddr: address of the memory
+ * @backed: size of the memory in bytes
+ * @fail: errno to return for each callback, or MOCK_NULL; 0 to succeed
  * @sg_offset: offset into the first page of each table
- * @sg_merge: map to a single DMA segment, as an IOMMU may
- * @no_pages: claim in each table to have no pages, only DMA addresses
- * @no_segments: nor these
- * @fence_on_map: fence of KERNEL usage to leave in the buffer when mapping
- * @log: the calls
- * @calls: how many of them
+ * @sg_merge: map to a single DMA segment, like an IOMMU
+ * @no_pages: each table has DMA addresses and no pages
+ * @no_segments: each table has no DMA addresses
+ * @fence_on_map: fence of KERNEL usage to add to the buffer when mapping
+ * @log: logged calls
+ * @calls: number of logged calls
  * @log_lock: protects @log and @calls
- * @pins: pins given out and not taken back
- * @vmaps: likewise, vmaps
- * @tables: likewise, mapped tables
+ * @pins: number of pins that are not undone
+ * @vmaps: number of vmaps that are not undone
+ * @tables: tables that are mapped
  * @last_table: table that was mapped last
- * @bad: bits of &enum mock_bad: what happened although it must never
- * @releases: how often @ops.release was called
+ * @bad: violations so far, bits of &enum mock_bad
+ * @releases: number of calls of @ops.release
  * @released: completed by the first release
- * @exported: there is a buffer
+ * @exported: the buffer was exported
  * @held: the exporter still holds its own reference
  * @leaks: the case makes the core leak the buffer on purpose
- * @unbalanced: the case makes the exporter keep a pin, vmap or table
- * @quiet: there will be too many calls for the log
+ * @unbalanced: the case leaves a pin, vmap or table in place on purpose
+ * @quiet: do not log, since there are too many calls
  */
 struct mock_exporter {
 	struct dma_buf_ops ops;
@@ -136,7 +136,7 @@ struct mock_exporter {
 	bool unbalanced;
 	bool quiet;
 
-	/* private: for the end of the case */
+	/* private: used at the end of the case */
 	struct kunit *test;
 	struct list_head parked;
 };
@@ -171,9 +171,9 @@ int mock_module_users(struct module *owner);
 struct device *mock_device(struct kunit *test, const char *name);
 
 /**
- * struct mock_importer - a driver that uses somebody's buffer
+ * struct mock_importer - a driver that imports a buffer
  * @ops: callbacks of a dynamic importer
- * @notified: how often @ops.invalidate_mappings was called
+ * @notified: number of calls of @ops.invalidate_mappings
  */
 struct mock_importer {
 	struct dma_buf_attach_ops ops;
@@ -198,15 +198,15 @@ struct dma_buf_attachment *mock_attach_dynamic(struct kunit *test,
 void mock_detach(struct kunit *test, struct dma_buf_attachment *attach);
 
 /**
- * struct mock_timeline - what the fences of one case have in common
- * @ref: the case's reference and one a fence, which may outlive the case
- * @lock: for fences that share one
- * @enabled: enable_signaling calls
- * @interrupted: those of them that came in an interrupt
+ * struct mock_timeline - state that the fences of a case share
+ * @ref: one reference of the case and one of each fence; these may outlive it
+ * @lock: lock of the fences that share one
+ * @enabled: number of calls of enable_signaling
+ * @interrupted: number of these in interrupt context
  */
 struct mock_timeline {
 	struct kref ref;
-	spinlock_t lock; /* the fences' */
+	spinlock_t lock; /* of the fences */
 	atomic_t enabled;
 	atomic_t interrupted;
 };
@@ -228,12 +228,12 @@ struct dma_fence *mock_fence_busy(struct kunit *test, struct dma_buf *dmabuf,
 				  enum dma_resv_usage usage);
 
 /**
- * struct mock_holder - somebody else who holds a reservation lock
- * @work: runs on a worker thread
- * @resv: whose lock
- * @held: it is taken
- * @drop: drop it
- * @gave_up: nobody said drop for a long time: whoever should has been waiting
+ * struct mock_holder - another thread that holds a reservation lock
+ * @work: the thread
+ * @resv: reservation object of the lock
+ * @held: completed when the lock is held
+ * @drop: completed by the case to have the lock released
+ * @gave_up: @drop was not completed in time: the case has waited for the lock
  */
 struct mock_holder {
 	struct work_struct work;
