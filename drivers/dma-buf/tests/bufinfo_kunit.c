@@ -104,7 +104,7 @@ static void dma_buf_bufinfo_expect(struct kunit *test, const char *text,
 				   const char *want)
 {
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, want),
-				  "%s-- is not in --\n%s", want, text);
+				  "expected:\n%sread:\n%s", want, text);
 }
 
 static void dma_buf_bufinfo_set_name(struct kunit *test,
@@ -550,7 +550,7 @@ static const char *dma_buf_bufinfo_change_name(struct dma_fence *fence)
 	WRITE_ONCE(change->asked, change->asked + 1);
 	for (us = 0; us < DMA_BUF_BUFINFO_NAME_US && !READ_ONCE(change->moved); us++)
 		udelay(1);
-	return "restless";
+	return "moving";
 }
 
 static const struct dma_fence_ops dma_buf_bufinfo_change_ops = {
@@ -636,7 +636,7 @@ static void dma_buf_bufinfo_fences_change(struct kunit *test)
 		dma_buf_bufinfo_fence_line(test, "kernel", kernel,
 					   "mock-timeline mock-driver"),
 		dma_buf_bufinfo_fence_line(test, "write", &change->base,
-					   "restless restless"),
+					   "moving moving"),
 		"\tAttached Devices:\n",
 		NULL
 	});

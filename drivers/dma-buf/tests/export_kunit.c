@@ -62,7 +62,7 @@ static void dma_buf_export_size(struct kunit *test)
 	struct file *file;
 
 	if (row->size != (size_t)row->size)
-		kunit_skip(test, "does not fit into size_t");
+		kunit_skip(test, "exceeds size_t");
 
 	exp = mock_exporter(test, 0, row->size);
 	file = exp->dmabuf->file;
@@ -96,7 +96,7 @@ static const struct dma_buf_flags_row {
 	{ "write only", O_WRONLY, O_WRONLY },
 	{ "read and write", O_RDWR, O_RDWR },
 	{ "nonblock", O_RDWR | O_NONBLOCK, O_RDWR | O_NONBLOCK },
-	{ "cloexec is the descriptor's", O_RDWR | O_CLOEXEC, O_RDWR },
+	{ "cloexec, ignored", O_RDWR | O_CLOEXEC, O_RDWR },
 	{ "append", O_WRONLY | O_APPEND, O_WRONLY },
 	{ "path", O_RDONLY | O_PATH, O_RDONLY },
 	{ "direct", O_RDWR | O_DIRECT, O_RDWR },

@@ -363,7 +363,7 @@ static void dma_buf_iter_race(struct kunit *test)
 	while (atomic_read(&race->alive) && --tries)
 		msleep(20);
 	KUNIT_EXPECT_EQ(test, atomic_read(&race->alive), 0);
-	kunit_info(test, "%u walks, %u passing buffers\n", race->walks,
+	kunit_info(test, "%u walks, %u transient buffers\n", race->walks,
 		   race->passing);
 	KUNIT_EXPECT_EQ(test, atomic_read(&race->wrong), 0);
 	KUNIT_EXPECT_GT(test, race->passing, 0);

@@ -63,9 +63,9 @@ static const struct dma_buf_kmap_row {
 	{ "after part of a page", 1, 1, false },
 	{ "one page", PAGE_SIZE, 0, true },
 	{ "after one page", PAGE_SIZE, 1, false },
-	{ "last, begun", PAGE_SIZE + 1, 1, true },
+	{ "last, partial", PAGE_SIZE + 1, 1, true },
 	{ "after last", PAGE_SIZE + 1, 2, false },
-	{ "far away", PAGE_SIZE, ULONG_MAX, false },
+	{ "far beyond", PAGE_SIZE, ULONG_MAX, false },
 	{ "wraps", PAGE_SIZE, ULONG_MAX >> PAGE_SHIFT, false },
 	{ "wraps to zero", PAGE_SIZE, (ULONG_MAX >> PAGE_SHIFT) + 1, false },
 };

@@ -38,7 +38,7 @@ static int dma_buf_misuse_init(struct kunit *test)
 	int ret;
 
 	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
-		kunit_skip(test, "WARNs are counted by tracepoint");
+		kunit_skip(test, "needs tracepoints to count WARNs");
 
 	KUNIT_ASSERT_NOT_NULL(test, warnings);
 	test->priv = warnings;
@@ -371,7 +371,7 @@ static void dma_buf_misuse_leak(struct kunit *test, struct mock_exporter *exp)
 	mock_put(exp);
 	EXPECT_WARNINGS(test, 1);
 	KUNIT_ASSERT_EQ_MSG(test, atomic_read(&inode->i_count), 2,
-			    "the case's reference and that of the leak");
+			    "references of the case and the leak");
 	iput(inode);
 }
 
@@ -550,7 +550,7 @@ static void dma_buf_misuse_lock_test(struct kunit *test)
 	struct iosys_map map;
 
 	if (!IS_ENABLED(CONFIG_LOCKDEP))
-		kunit_skip(test, "nobody watches the locks");
+		kunit_skip(test, "needs lockdep");
 
 	exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
 	attach = mock_attach_dynamic(test, exp);

@@ -42,14 +42,14 @@ static const struct dma_buf_mmap_row {
 	{ "first page", 4 * PAGE_SIZE, 0, 1, 0, 0 },
 	{ "last page", 4 * PAGE_SIZE, 3, 1, 0, 0 },
 	{ "one too long", 4 * PAGE_SIZE, 0, 5, -EINVAL, -EINVAL },
-	{ "last and one", 4 * PAGE_SIZE, 3, 2, -EINVAL, -EINVAL },
+	{ "last and one more", 4 * PAGE_SIZE, 3, 2, -EINVAL, -EINVAL },
 	{ "starts at the end", 4 * PAGE_SIZE, 4, 1, -EINVAL, -EINVAL },
 	{ "starts beyond", 4 * PAGE_SIZE, 100, 1, -EINVAL, -EINVAL },
 	{ "part of a page", 100, 0, 1, -EINVAL, -EINVAL },
-	{ "whole pages only", PAGE_SIZE + 100, 1, 1, -EINVAL, -EINVAL },
+	{ "second page is partial", PAGE_SIZE + 100, 1, 1, -EINVAL, -EINVAL },
 	{ "empty buffer", 0, 0, 1, -EINVAL, -EINVAL },
 	{ "wraps to zero", 4 * PAGE_SIZE, ULONG_MAX, 1, -EINVAL, -EOVERFLOW },
-	{ "wraps into it", 4 * PAGE_SIZE, ULONG_MAX, 3, -EINVAL, -EOVERFLOW },
+	{ "wraps into the buffer", 4 * PAGE_SIZE, ULONG_MAX, 3, -EINVAL, -EOVERFLOW },
 	{ "wraps, longest", 4 * PAGE_SIZE, ULONG_MAX - DMA_BUF_MMAP_MAX + 1,
 	  DMA_BUF_MMAP_MAX, -EINVAL, -EOVERFLOW },
 	{ "just does not wrap", 4 * PAGE_SIZE, ULONG_MAX - 1, 1, -EINVAL,
@@ -68,7 +68,7 @@ static void dma_buf_mmap_skip_large(struct kunit *test,
 				    const struct dma_buf_mmap_row *row)
 {
 	if (row->size != (size_t)row->size)
-		kunit_skip(test, "does not fit into size_t");
+		kunit_skip(test, "exceeds size_t");
 }
 
 /* Passes when mmap() of the descriptor maps pages within the buffer only. */

@@ -84,13 +84,13 @@ static bool mock_listed(struct dma_buf_attachment *attach)
 }
 
 static const char * const mock_bad_names[] = {
-	[MOCK_BAD_LOG_FULL] = "more calls than the log has room for",
-	[MOCK_BAD_FENCE] = "no memory for the fence that map_dma_buf adds",
-	[MOCK_BAD_TABLE] = "unmap_dma_buf got a table that is not mapped",
-	[MOCK_BAD_ATTACH] = "unmap_dma_buf got another attachment's table",
-	[MOCK_BAD_DIR] = "unmap_dma_buf got another direction than map_dma_buf",
-	[MOCK_BAD_PAGES] = "unmap_dma_buf got a table with other pages",
-	[MOCK_BAD_VMAP] = "vmap was called for a buffer that has a mapping",
+	[MOCK_BAD_LOG_FULL] = "the log is full",
+	[MOCK_BAD_FENCE] = "no memory to add a fence in map_dma_buf",
+	[MOCK_BAD_TABLE] = "unmap_dma_buf of a table that is not mapped",
+	[MOCK_BAD_ATTACH] = "unmap_dma_buf of another attachment's table",
+	[MOCK_BAD_DIR] = "unmap_dma_buf in another direction than map_dma_buf",
+	[MOCK_BAD_PAGES] = "unmap_dma_buf of a table with changed pages",
+	[MOCK_BAD_VMAP] = "vmap of a buffer that is already mapped",
 };
 
 /* Record a violation, for which mock_exporter_check() fails the case. */
@@ -449,7 +449,7 @@ static void mock_exporter_check(struct mock_exporter *exp)
 	unsigned int why;
 
 	for_each_set_bit(why, &exp->bad, MOCK_BADS)
-		KUNIT_FAIL(test, "the exporter was misused: %s",
+		KUNIT_FAIL(test, "violation: %s",
 			   mock_bad_names[why]);
 	if (exp->unbalanced)
 		return;
@@ -673,7 +673,7 @@ int mock_module_users(struct module *owner)
 #else
 struct module *mock_module(struct kunit *test, bool going)
 {
-	kunit_skip(test, "modules are never unloaded");
+	kunit_skip(test, "needs CONFIG_MODULE_UNLOAD");
 	return NULL;
 }
 
@@ -1144,7 +1144,7 @@ void __user *mock_user(struct kunit *test, size_t size)
 	unsigned long addr;
 
 	if (!IS_ENABLED(CONFIG_MMU))
-		kunit_skip(test, "no user memory without an MMU");
+		kunit_skip(test, "needs an MMU");
 
 	addr = kunit_vm_mmap(test, NULL, 0, size, PROT_READ | PROT_WRITE,
 			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
@@ -1222,7 +1222,7 @@ struct file *mock_bufinfo_open(struct kunit *test)
 	int ret;
 
 	if (!IS_ENABLED(CONFIG_DEBUG_FS))
-		kunit_skip(test, "no debugfs");
+		kunit_skip(test, "needs debugfs");
 
 	type = get_fs_type("debugfs");
 	KUNIT_ASSERT_NOT_NULL(test, type);

@@ -17,7 +17,7 @@
 
 static unsigned int race_ms = 100;
 module_param(race_ms, uint, 0644);
-MODULE_PARM_DESC(race_ms, "how long a race lasts, in milliseconds");
+MODULE_PARM_DESC(race_ms, "duration of a race in milliseconds");
 
 /* Limit of rounds, for emulators where time stops while a CPU is busy. */
 #define DMA_BUF_RACE_ROUNDS_PER_MS	500
@@ -49,15 +49,15 @@ static const char * const dma_buf_race_wrong_names[] = {
 	[DMA_BUF_RACE_ATTACH] = "attaching failed",
 	[DMA_BUF_RACE_LIST] = "an attached device was not listed",
 	[DMA_BUF_RACE_WALK] = "a walk did not find a lasting attachment once",
-	[DMA_BUF_RACE_WALK_OTHER] = "a walk found an attachment that is not valid",
+	[DMA_BUF_RACE_WALK_OTHER] = "a walk found an invalid attachment",
 	[DMA_BUF_RACE_VMAP] = "dma_buf_vmap_unlocked() failed",
-	[DMA_BUF_RACE_VMAP_TWICE] = "the exporter was asked for a second vmap",
-	[DMA_BUF_RACE_VMAP_OTHER] = "vmap gave another address",
-	[DMA_BUF_RACE_VMAP_ENDED] = "a vmap ended that was in use",
-	[DMA_BUF_RACE_VUNMAP_TWICE] = "the exporter got a vmap back twice",
+	[DMA_BUF_RACE_VMAP_TWICE] = "vmap was called while mapped",
+	[DMA_BUF_RACE_VMAP_OTHER] = "vmap returned another address",
+	[DMA_BUF_RACE_VMAP_ENDED] = "vunmap was called while in use",
+	[DMA_BUF_RACE_VUNMAP_TWICE] = "vunmap was called while not mapped",
 	[DMA_BUF_RACE_MAP] = "mapping failed",
-	[DMA_BUF_RACE_MAP_TOGETHER] = "the exporter was called twice at a time",
-	[DMA_BUF_RACE_MAP_OTHER] = "a table was made for another direction",
+	[DMA_BUF_RACE_MAP_TOGETHER] = "map_dma_buf was called concurrently",
+	[DMA_BUF_RACE_MAP_OTHER] = "a table was mapped for another direction",
 };
 
 /**
@@ -115,7 +115,7 @@ static struct dma_buf_race *dma_buf_race(struct kunit *test, unsigned int kind)
 	race->test = test;
 	race->exp = mock_exporter_alloc(test, kind, SZ_8K);
 	race->exp->quiet = true;
-	race->dev = mock_device(test, "passer-by");
+	race->dev = mock_device(test, "transient");
 	race->imp = mock_importer(test);
 	return race;
 }
@@ -164,7 +164,7 @@ static void dma_buf_race_run(struct dma_buf_race *race, unsigned int num,
 
 	for (i = 0; i < num; i++)
 		rounds += atomic_read(&race->rounds[i]);
-	kunit_info(test, "%u threads, %u rounds, met %d times\n", num, rounds,
+	kunit_info(test, "%u threads, %u rounds, %d concurrent\n", num, rounds,
 		   atomic_read(&race->met));
 	for (i = 0; i < DMA_BUF_RACE_WRONGS; i++)
 		KUNIT_EXPECT_EQ_MSG(test, atomic_read(&race->wrong[i]), 0, "%s",

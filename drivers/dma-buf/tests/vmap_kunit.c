@@ -283,7 +283,7 @@ static void dma_buf_vmap_threads(struct kunit *test)
 	mock_together(test, 4, dma_buf_vmap_often, &crowd);
 	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&crowd.failed), 0, "vmap failed");
 	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&crowd.other), 0,
-			    "vmap gave another address");
+			    "vmap returned another address");
 }
 
 /* Passes when a vmap holds no reference to the file. */
