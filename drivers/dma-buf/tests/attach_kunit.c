@@ -12,7 +12,7 @@
 /* Passes when a new attachment has its buffer and device and nothing else. */
 static void dma_buf_attach_fields(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 
 	KUNIT_EXPECT_PTR_EQ(test, attach->dmabuf, exp->dmabuf);
@@ -28,9 +28,10 @@ static void dma_buf_attach_fields(struct kunit *test)
 /* Passes when an attachment has a dynamic importer's ops and peer2peer. */
 static void dma_buf_attach_dynamic_fields(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
-	struct device *dev = mock_device(test, "importer");
-	struct mock_importer *imp = mock_importer(test);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
+	struct device *dev = mock_device_create(test, "importer");
+	struct mock_importer *imp = mock_importer_create(test);
 	struct dma_buf_attachment *attach;
 
 	imp->ops.allow_peer2peer = true;
@@ -50,7 +51,8 @@ static void dma_buf_attach_dynamic_fields(struct kunit *test)
 /* Passes when an importer without allow_peer2peer does not get peer2peer. */
 static void dma_buf_attach_no_peer2peer(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
 
 	KUNIT_EXPECT_FALSE(test, mock_attach_dynamic(test, exp)->peer2peer);
 }
@@ -58,8 +60,8 @@ static void dma_buf_attach_no_peer2peer(struct kunit *test)
 /* Passes when dma_buf_dynamic_attach() without ops attaches statically. */
 static void dma_buf_attach_dynamic_null_ops(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct device *dev = mock_device(test, "importer");
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct device *dev = mock_device_create(test, "importer");
 	struct dma_buf_attachment *attach;
 
 	attach = dma_buf_dynamic_attach(exp->dmabuf, dev, NULL, exp);
@@ -73,7 +75,8 @@ static void dma_buf_attach_dynamic_null_ops(struct kunit *test)
 /* Passes when an exporter without attach and detach can be attached to. */
 static void dma_buf_attach_bare(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_BARE, SZ_8K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_BARE, SZ_8K);
 
 	mock_detach(test, mock_attach(test, exp));
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
@@ -117,7 +120,8 @@ static void dma_buf_attach_check_call(struct kunit *test,
 static void dma_buf_attach_order(struct kunit *test)
 {
 	const struct dma_buf_attach_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_8K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, row->kind, SZ_8K);
 	struct dma_buf_attachment *attach;
 
 	attach = mock_attach_as(test, exp, row->importer);
@@ -137,7 +141,8 @@ static void dma_buf_attach_order(struct kunit *test)
 static void dma_buf_attach_revocable_row(struct kunit *test)
 {
 	const struct dma_buf_attach_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_8K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, row->kind, SZ_8K);
 	struct dma_buf_attachment *attach;
 
 	attach = mock_attach_as(test, exp, row->importer);
@@ -156,7 +161,7 @@ static int dma_buf_attach_op_revocable(struct dma_buf *dmabuf,
 static void dma_buf_attach_revocable_only(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, MOCK_DYNAMIC, SZ_8K);
-	struct device *dev = mock_device(test, "importer");
+	struct device *dev = mock_device_create(test, "importer");
 	static const struct dma_buf_attach_ops no_callback;
 	struct dma_buf_attachment *attach;
 
@@ -188,9 +193,10 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_attach_fail_row, dma_buf_attach_fail_rows, desc);
 static void dma_buf_attach_fails(struct kunit *test)
 {
 	const struct dma_buf_attach_fail_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_8K);
-	struct device *dev = mock_device(test, "importer");
-	struct mock_importer *imp = mock_importer(test);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, row->kind, SZ_8K);
+	struct device *dev = mock_device_create(test, "importer");
+	struct mock_importer *imp = mock_importer_create(test);
 	struct dma_buf_attachment *attach;
 
 	exp->fail[MOCK_ATTACH] = row->fail;
@@ -216,7 +222,8 @@ static void dma_buf_attach_fails(struct kunit *test)
 static void dma_buf_attach_no_wait(struct kunit *test)
 {
 	const struct dma_buf_attach_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_8K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, row->kind, SZ_8K);
 	struct dma_fence *fence;
 
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
@@ -232,7 +239,7 @@ static void dma_buf_attach_no_wait(struct kunit *test)
 /* Passes when mapping preserves the private fields of exporter and importer. */
 static void dma_buf_attach_priv(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 
 	attach->priv = exp;
@@ -247,7 +254,8 @@ static void dma_buf_attach_priv(struct kunit *test)
 /* Passes when each attachment of any kind is linked once until detached. */
 static void dma_buf_attach_list(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
 	struct dma_buf_attachment *made[6], *pos;
 	unsigned int i, seen[6] = {};
 
@@ -271,8 +279,8 @@ static void dma_buf_attach_list(struct kunit *test)
 /* Passes when a device that attaches twice gets two attachments. */
 static void dma_buf_attach_twice(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct device *dev = mock_device(test, "importer");
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct device *dev = mock_device_create(test, "importer");
 	struct dma_buf_attachment *one = dma_buf_attach(exp->dmabuf, dev);
 	struct dma_buf_attachment *two = dma_buf_attach(exp->dmabuf, dev);
 
@@ -290,7 +298,7 @@ static void dma_buf_attach_twice(struct kunit *test)
 /* Passes when an attachment holds no reference to the buffer's file. */
 static void dma_buf_attach_no_reference(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 
 	mock_attach(test, exp);
 	KUNIT_EXPECT_EQ(test, file_count(exp->dmabuf->file), 1);
@@ -379,9 +387,9 @@ static void dma_buf_attach_list_locked(struct kunit *test)
 
 	wait = kunit_kzalloc(test, sizeof(*wait), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, wait);
-	wait->exp = mock_exporter(test, row->kind, SZ_8K);
+	wait->exp = mock_exporter_create(test, row->kind, SZ_8K);
 	wait->importer = row->importer;
-	wait->dev = mock_device(test, "importer");
+	wait->dev = mock_device_create(test, "importer");
 
 	init_completion(&wait->held);
 	mock_together(test, 2, dma_buf_attach_wait_attach, wait);

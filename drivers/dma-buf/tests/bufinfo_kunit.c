@@ -122,8 +122,8 @@ static void dma_buf_bufinfo_frame(struct kunit *test)
 	static const char columns[] =
 		"size    \tflags   \tmode    \tcount   \texp_name\tino     \tname\n";
 	struct file *file = mock_bufinfo_open(test);
-	struct mock_exporter *one = mock_exporter(test, 0, SZ_8K);
-	struct mock_exporter *two = mock_exporter(test, 0, SZ_16K);
+	struct mock_exporter *one = mock_exporter_create(test, 0, SZ_8K);
+	struct mock_exporter *two = mock_exporter_create(test, 0, SZ_16K);
 	char *text = dma_buf_bufinfo_text(test, file, SZ_4K);
 	int count, sum, ret;
 	char *tail;
@@ -154,7 +154,7 @@ static void dma_buf_bufinfo_frame(struct kunit *test)
 static void dma_buf_bufinfo_block(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	static const char names[] = "mock-timeline mock-driver";
 	struct dma_fence *done, *write, *read;
 	struct dma_buf_attachment *attach;
@@ -186,7 +186,7 @@ static void dma_buf_bufinfo_block(struct kunit *test)
 static void dma_buf_bufinfo_block_plain(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
-	struct mock_exporter *exp = mock_exporter(test, 0, 12345);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, 12345);
 	char *text, *want;
 
 	want = dma_buf_bufinfo_lines(test, (const char *[]) {
@@ -218,7 +218,7 @@ static void dma_buf_bufinfo_nobody(struct kunit *test)
 static void dma_buf_bufinfo_references(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	char *want;
 
 	get_dma_buf(exp->dmabuf);
@@ -236,7 +236,7 @@ static void dma_buf_bufinfo_references(struct kunit *test)
 static void dma_buf_bufinfo_gone(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	char *want = dma_buf_bufinfo_row(test, exp, "<none>");
 	struct path path = exp->dmabuf->file->f_path;
 
@@ -269,7 +269,7 @@ static void dma_buf_bufinfo_small_reads(struct kunit *test)
 	int i;
 
 	for (i = 0; i < 40; i++)
-		exp = mock_exporter(test, 0, SZ_4K * i);
+		exp = mock_exporter_create(test, 0, SZ_4K * i);
 	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	mock_attach(test, exp);
 
@@ -429,9 +429,10 @@ static void dma_buf_bufinfo_races_export(struct kunit *test)
 	race->file = mock_bufinfo_open(test);
 	race->text = mock_kvzalloc(test, DMA_BUF_BUFINFO_MAX);
 	for (i = 0; i < ARRAY_SIZE(race->row); i++)
-		race->row[i] = dma_buf_bufinfo_row(test,
-						   mock_exporter(test, 0, SZ_8K),
-						   "<none>");
+		race->row[i] =
+			dma_buf_bufinfo_row(test,
+					    mock_exporter_create(test, 0, SZ_8K),
+					    "<none>");
 
 	mock_together(test, 2, dma_buf_bufinfo_race_run, race);
 	KUNIT_EXPECT_EQ_MSG(test, race->unread, 0, "reading failed");
@@ -445,8 +446,9 @@ static void dma_buf_bufinfo_races_export(struct kunit *test)
 static void dma_buf_bufinfo_large_block(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct device *dev = mock_device(test, "a-device-with-a-long-name");
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct device *dev =
+		mock_device_create(test, "a-device-with-a-long-name");
 	struct dma_buf_attachment *attach[100];
 	char *text, *row;
 	int i;
@@ -473,9 +475,9 @@ static void dma_buf_bufinfo_large_block(struct kunit *test)
 static void dma_buf_bufinfo_lock_held(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
-	struct mock_exporter *before = mock_exporter(test, 0, SZ_4K);
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct mock_exporter *after = mock_exporter(test, 0, SZ_16K);
+	struct mock_exporter *before = mock_exporter_create(test, 0, SZ_4K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct mock_exporter *after = mock_exporter_create(test, 0, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 	struct mock_holder *holder;
 	static const char names[] = "mock-timeline mock-driver";
@@ -611,7 +613,7 @@ static void dma_buf_bufinfo_fences_change(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
 	char *want, *text = mock_kvzalloc(test, DMA_BUF_BUFINFO_MAX);
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_bufinfo_change *change;
 	struct dma_fence *kernel;
 
@@ -663,7 +665,7 @@ static void dma_buf_bufinfo_changes_meanwhile(struct kunit *test)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(exp); i++)
-		exp[i] = mock_exporter(test, 0, SZ_4K);
+		exp[i] = mock_exporter_create(test, 0, SZ_4K);
 
 	while (len < SZ_4K) {
 		ret = mock_bufinfo_read(file, text + len, 100, &pos);
@@ -673,7 +675,7 @@ static void dma_buf_bufinfo_changes_meanwhile(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(exp); i += 3) {
 		mock_put(exp[i]);
 		KUNIT_EXPECT_EQ(test, exp[i]->releases, 1);
-		mock_exporter(test, 0, SZ_8K);
+		mock_exporter_create(test, 0, SZ_8K);
 	}
 	do {
 		ret = mock_bufinfo_read(file, text + len, 100, &pos);
@@ -701,7 +703,7 @@ static void dma_buf_bufinfo_two_readers(struct kunit *test)
 	int i;
 
 	for (i = 0; i < 80; i++)
-		mock_exporter(test, 0, SZ_4K);
+		mock_exporter_create(test, 0, SZ_4K);
 	KUNIT_EXPECT_GT(test, mock_bufinfo_read(one, text, 100, &pos), 0);
 	text = dma_buf_bufinfo_text(test, two, 1000);
 	KUNIT_EXPECT_GE(test, dma_buf_bufinfo_count(text, "\tmock\t"), 80);
@@ -729,7 +731,7 @@ static char *dma_buf_bufinfo_fdinfo(struct kunit *test,
 /* Passes when fdinfo has three lines, and a fourth for a named buffer. */
 static void dma_buf_bufinfo_fdinfo_lines(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, 12345);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, 12345);
 
 	KUNIT_EXPECT_STREQ(test, dma_buf_bufinfo_fdinfo(test, exp),
 			   "size:\t12345\ncount:\t1\nexp_name:\tmock\n");
@@ -777,7 +779,7 @@ static void dma_buf_bufinfo_name(struct kunit *test)
 {
 	const struct dma_buf_name_row *row = test->param_value;
 	struct file *bufinfo = mock_bufinfo_open(test);
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	const char *name = row->fits ? row->name : "old";
 	char want[64], arg[64];
 
@@ -805,7 +807,7 @@ static void dma_buf_bufinfo_name(struct kunit *test)
 /* Passes when a buffer can be renamed, and a bad pointer changes nothing. */
 static void dma_buf_bufinfo_rename(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct file *file = exp->dmabuf->file;
 
 	dma_buf_bufinfo_set_name(test, exp, "a long name to begin with");
@@ -822,7 +824,7 @@ static void dma_buf_bufinfo_rename(struct kunit *test)
 /* Passes when naming and reading the name take no reservation lock. */
 static void dma_buf_bufinfo_name_no_lock(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct mock_holder *holder = mock_holder(test, exp->dmabuf->resv);
 
 	dma_buf_bufinfo_set_name(test, exp, "busy");
@@ -897,7 +899,7 @@ static void dma_buf_bufinfo_reader_end(void *data)
  */
 static void dma_buf_bufinfo_name_rcu(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_bufinfo_reader *reader;
 	struct file *file = exp->dmabuf->file;
 	void __user *arg[3];
@@ -908,7 +910,7 @@ static void dma_buf_bufinfo_name_rcu(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, reader);
 	KUNIT_EXPECT_NULL(test, exp->dmabuf->name);
 	for (i = 0; i < ARRAY_SIZE(arg); i++) {
-		arg[i] = mock_user(test, PAGE_SIZE);
+		arg[i] = mock_user_alloc(test, PAGE_SIZE);
 		KUNIT_ASSERT_EQ(test, copy_to_user(arg[i], dma_buf_bufinfo_turn[i],
 						   DMA_BUF_NAME_LEN), 0UL);
 	}

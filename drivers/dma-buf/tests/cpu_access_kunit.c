@@ -37,7 +37,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_cpu, dma_buf_cpu_rows, desc);
 static void dma_buf_cpu_access_waits(struct kunit *test)
 {
 	const struct dma_buf_cpu_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
 
 	fence = mock_fence_busy(test, exp->dmabuf, row->usage);
@@ -58,7 +58,8 @@ static void dma_buf_cpu_access_waits(struct kunit *test)
 /* Passes when access waits for fences even without exporter callbacks. */
 static void dma_buf_cpu_access_bare(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_BARE, SZ_8K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_BARE, SZ_8K);
 	struct dma_fence *fence;
 
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
@@ -74,7 +75,7 @@ static void dma_buf_cpu_access_bare(struct kunit *test)
 /* Passes when begin_cpu_access()'s error is returned without a wait. */
 static void dma_buf_cpu_access_begin_fails(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
 
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
@@ -91,7 +92,7 @@ static void dma_buf_cpu_access_begin_fails(struct kunit *test)
 /* Passes when end_cpu_access()'s error is returned. */
 static void dma_buf_cpu_access_end_fails(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 
 	exp->fail[MOCK_END_CPU_ACCESS] = -EAGAIN;
 	KUNIT_EXPECT_EQ(test, dma_buf_end_cpu_access(exp->dmabuf,
@@ -102,7 +103,7 @@ static void dma_buf_cpu_access_end_fails(struct kunit *test)
 /* Passes when ending an access does not wait for fences. */
 static void dma_buf_cpu_access_end_no_wait(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
 
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
@@ -118,7 +119,7 @@ static void dma_buf_cpu_access_end_no_wait(struct kunit *test)
  */
 static void dma_buf_cpu_access_interrupted(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
 	int ret;
 
@@ -142,7 +143,7 @@ static void dma_buf_cpu_access_interrupted(struct kunit *test)
 /* Passes when a signal does not interrupt an access that need not wait. */
 static void dma_buf_cpu_access_signal_no_wait(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
 	int ret;
 
@@ -159,7 +160,7 @@ static void dma_buf_cpu_access_signal_no_wait(struct kunit *test)
 /* Passes when neither beginning nor ending takes the reservation lock. */
 static void dma_buf_cpu_access_no_lock(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct mock_holder *holder = mock_holder(test, exp->dmabuf->resv);
 
 	KUNIT_EXPECT_EQ(test, dma_buf_begin_cpu_access(exp->dmabuf,
@@ -201,7 +202,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_cpu_sync, dma_buf_cpu_sync_rows, desc);
 static void dma_buf_cpu_access_sync(struct kunit *test)
 {
 	const struct dma_buf_cpu_sync_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_sync sync = { .flags = row->flags };
 	long ret;
 
@@ -219,7 +220,7 @@ static void dma_buf_cpu_access_sync_fails(struct kunit *test)
 {
 	struct dma_buf_sync start = { DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW };
 	struct dma_buf_sync end = { DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW };
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct file *file = exp->dmabuf->file;
 
 	exp->fail[MOCK_BEGIN_CPU_ACCESS] = -EIO;
@@ -233,9 +234,9 @@ static void dma_buf_cpu_access_sync_fails(struct kunit *test)
 /* Passes when a bad pointer and unknown commands are refused. */
 static void dma_buf_cpu_access_ioctl_bad(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct file *file = exp->dmabuf->file;
-	unsigned long umem = (unsigned long)mock_user(test, PAGE_SIZE);
+	unsigned long umem = (unsigned long)mock_user_alloc(test, PAGE_SIZE);
 	unsigned int cmd;
 
 	KUNIT_EXPECT_EQ(test, mock_ioctl_raw(file, DMA_BUF_IOCTL_SYNC, 0),

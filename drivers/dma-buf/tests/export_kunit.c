@@ -17,7 +17,7 @@
 /* Passes when the buffer's fields have the values that the exporter passed. */
 static void dma_buf_export_fields(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_16K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_16K);
 	struct dma_buf *dmabuf = exp->dmabuf;
 
 	KUNIT_EXPECT_EQ(test, dmabuf->size, SZ_16K);
@@ -33,7 +33,8 @@ static void dma_buf_export_fields(struct kunit *test)
 /* Passes when the mandatory callbacks are enough to export and release. */
 static void dma_buf_export_bare(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_BARE, PAGE_SIZE);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_BARE, PAGE_SIZE);
 
 	mock_put(exp);
 	MOCK_EXPECT_LOG(test, exp, MOCK_RELEASE);
@@ -64,7 +65,7 @@ static void dma_buf_export_size(struct kunit *test)
 	if (row->size != (size_t)row->size)
 		kunit_skip(test, "exceeds size_t");
 
-	exp = mock_exporter(test, 0, row->size);
+	exp = mock_exporter_create(test, 0, row->size);
 	file = exp->dmabuf->file;
 	KUNIT_EXPECT_EQ(test, exp->dmabuf->size, row->size);
 	KUNIT_EXPECT_EQ(test, i_size_read(file_inode(file)), row->size);
@@ -76,7 +77,7 @@ static void dma_buf_export_size(struct kunit *test)
 /* Passes when every seek except to the start and the end is refused. */
 static void dma_buf_export_llseek(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct file *file = exp->dmabuf->file;
 
 	KUNIT_EXPECT_EQ(test, vfs_llseek(file, 1, SEEK_SET), -EINVAL);
@@ -127,8 +128,8 @@ static void dma_buf_export_flags(struct kunit *test)
 /* Passes when each buffer has its own, working reservation object. */
 static void dma_buf_export_own_resv(struct kunit *test)
 {
-	struct mock_exporter *one = mock_exporter(test, 0, PAGE_SIZE);
-	struct mock_exporter *two = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *one = mock_exporter_create(test, 0, PAGE_SIZE);
+	struct mock_exporter *two = mock_exporter_create(test, 0, PAGE_SIZE);
 
 	KUNIT_ASSERT_NOT_NULL(test, one->dmabuf->resv);
 	KUNIT_ASSERT_NOT_NULL(test, two->dmabuf->resv);
@@ -146,7 +147,7 @@ static void dma_buf_export_own_resv(struct kunit *test)
 /* Passes when a buffer's own reservation object drops its fences on release. */
 static void dma_buf_export_own_resv_fini(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	struct dma_fence *fence = mock_fence_busy(test, exp->dmabuf,
 						  DMA_RESV_USAGE_WRITE);
 
@@ -158,7 +159,7 @@ static void dma_buf_export_own_resv_fini(struct kunit *test)
 /* Passes when the exporter's reservation object is used and not freed. */
 static void dma_buf_export_given_resv(struct kunit *test)
 {
-	struct dma_resv *resv = mock_resv(test);
+	struct dma_resv *resv = mock_resv_create(test);
 	struct mock_exporter *exp;
 	struct dma_fence *fence;
 
@@ -182,7 +183,8 @@ static void dma_buf_export_ino(struct kunit *test)
 	int i, j;
 
 	for (i = 0; i < ARRAY_SIZE(ino); i++) {
-		struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+		struct mock_exporter *exp =
+			mock_exporter_create(test, 0, PAGE_SIZE);
 
 		ino[i] = file_inode(exp->dmabuf->file)->i_ino;
 		KUNIT_EXPECT_NE(test, ino[i], 0UL);
@@ -198,7 +200,8 @@ static void dma_buf_export_ino_not_reused(struct kunit *test)
 	int i, j;
 
 	for (i = 0; i < ARRAY_SIZE(ino); i++) {
-		struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+		struct mock_exporter *exp =
+			mock_exporter_create(test, 0, PAGE_SIZE);
 
 		ino[i] = file_inode(exp->dmabuf->file)->i_ino;
 		mock_put(exp);
@@ -210,7 +213,7 @@ static void dma_buf_export_ino_not_reused(struct kunit *test)
 /* Passes when the file is on the dma-buf pseudo file system. */
 static void dma_buf_export_magic(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	struct super_block *sb = file_inode(exp->dmabuf->file)->i_sb;
 
 	KUNIT_EXPECT_EQ(test, sb->s_magic, (unsigned long)DMA_BUF_MAGIC);
@@ -222,7 +225,7 @@ static void dma_buf_export_owner_going(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
 
-	exp->info.owner = mock_module(test, true);
+	exp->info.owner = mock_module_create(test, true);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(mock_export(exp)), -ENOENT);
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
 }
@@ -230,7 +233,7 @@ static void dma_buf_export_owner_going(struct kunit *test)
 /* Passes when the buffer points to the exporter's name and does not copy it. */
 static void dma_buf_export_name_kept(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 
 	KUNIT_EXPECT_PTR_EQ(test, exp->dmabuf->exp_name, exp->info.exp_name);
 }
@@ -238,7 +241,7 @@ static void dma_buf_export_name_kept(struct kunit *test)
 /* Passes when release runs at the last put although the path is pinned. */
 static void dma_buf_export_release_path_pinned(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	struct path path = exp->dmabuf->file->f_path;
 	char buf[64];
 	char *name;
@@ -260,7 +263,7 @@ static void dma_buf_export_release_path_pinned(struct kunit *test)
 /* Passes when release runs at the last put although the inode is pinned. */
 static void dma_buf_export_release_inode_pinned(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct inode *inode = file_inode(exp->dmabuf->file);
 
 	ihold(inode);
@@ -325,7 +328,7 @@ static void dma_buf_export_release_args(struct kunit *test)
 	test->priv = &want;
 	exp->ops.release = dma_buf_export_look;
 	if (IS_ENABLED(CONFIG_MODULE_UNLOAD))
-		exp->info.owner = mock_module(test, false);
+		exp->info.owner = mock_module_create(test, false);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
 	want.resv = exp->dmabuf->resv;
 	want.fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);

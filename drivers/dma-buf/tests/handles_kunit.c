@@ -29,7 +29,7 @@ static int dma_buf_handles_fd(struct kunit *test, struct mock_exporter *exp,
 /* Passes when dma_buf_get() returns the descriptor's buffer, referenced. */
 static void dma_buf_handles_round_trip(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	int fd = dma_buf_handles_fd(test, exp, O_CLOEXEC);
 	struct dma_buf *dmabuf;
 
@@ -53,7 +53,7 @@ static void dma_buf_handles_round_trip(struct kunit *test)
  */
 static void dma_buf_handles_install(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	int fd = get_unused_fd_flags(O_CLOEXEC);
 	struct dma_buf *dmabuf;
 
@@ -76,7 +76,7 @@ static void dma_buf_handles_install(struct kunit *test)
 /* Passes when the descriptor has the given flags. */
 static void dma_buf_handles_cloexec_flag(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	int with = dma_buf_handles_fd(test, exp, O_CLOEXEC);
 	int without = dma_buf_handles_fd(test, exp, 0);
 
@@ -102,7 +102,7 @@ static void dma_buf_handles_no_file(struct kunit *test)
 /* Passes when a full table gives -EMFILE and the caller keeps its reference. */
 static void dma_buf_handles_emfile(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	struct rlimit *limit = &current->signal->rlim[RLIMIT_NOFILE];
 	unsigned long old = limit->rlim_cur;
 	int fd;
@@ -155,7 +155,7 @@ static void dma_buf_handles_other_file(struct kunit *test)
 /* Passes when balanced get and put do not release the buffer. */
 static void dma_buf_handles_balance(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	struct dma_buf *dmabuf = exp->dmabuf;
 	int i;
 
@@ -173,7 +173,7 @@ static void dma_buf_handles_balance(struct kunit *test)
 /* Passes when the last dma_buf_put() leads to exactly one release. */
 static void dma_buf_handles_last_put(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 
 	exp->held = false;
 	dma_buf_put(exp->dmabuf);
@@ -185,7 +185,7 @@ static void dma_buf_handles_last_put(struct kunit *test)
 /* Passes when the last close leads to exactly one release. */
 static void dma_buf_handles_last_close(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	int fd = dma_buf_handles_fd(test, exp, O_CLOEXEC);
 
 	mock_put(exp);
@@ -199,7 +199,7 @@ static void dma_buf_handles_last_close(struct kunit *test)
 /* Passes when a reference from dma_buf_get() outlives the descriptor. */
 static void dma_buf_handles_get_outlives_fd(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	int fd = dma_buf_handles_fd(test, exp, O_CLOEXEC);
 	struct dma_buf *dmabuf = dma_buf_get(fd);
 
@@ -218,7 +218,7 @@ static void dma_buf_handles_get_outlives_fd(struct kunit *test)
 static void dma_buf_handles_module(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
-	struct module *owner = mock_module(test, false);
+	struct module *owner = mock_module_create(test, false);
 
 	exp->info.owner = owner;
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));

@@ -257,7 +257,7 @@ static void dma_buf_iter_changes(struct kunit *test)
 			leaves[steps]->held = false;
 			dma_buf_put(leaves[steps]->dmabuf);
 		}
-		mock_exporter(test, 0, SZ_4K);
+		mock_exporter_create(test, 0, SZ_4K);
 	}
 	dma_buf_iter_expect(test, met, ARRAY_SIZE(stays), 1);
 }

@@ -11,7 +11,8 @@
 /* Passes when each page is mapped at its address and unmapped with that. */
 static void dma_buf_kmap_pages(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, 4 * PAGE_SIZE);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, 0, 4 * PAGE_SIZE);
 	unsigned long page;
 	void *vaddr;
 
@@ -34,7 +35,8 @@ static void dma_buf_kmap_pages(struct kunit *test)
 /* Passes when several pages, one of them twice, are mapped at the same time. */
 static void dma_buf_kmap_together(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, 2 * PAGE_SIZE);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, 0, 2 * PAGE_SIZE);
 	char *one = dma_buf_kmap(exp->dmabuf, 0);
 	char *two = dma_buf_kmap(exp->dmabuf, 1);
 	char *again = dma_buf_kmap(exp->dmabuf, 0);
@@ -76,7 +78,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_kmap, dma_buf_kmap_rows, desc);
 static void dma_buf_kmap_bounds(struct kunit *test)
 {
 	const struct dma_buf_kmap_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, 0, row->size);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, row->size);
 	void *vaddr = dma_buf_kmap(exp->dmabuf, row->page);
 
 	KUNIT_EXPECT_EQ(test, !!vaddr, row->inside);
@@ -87,7 +89,8 @@ static void dma_buf_kmap_bounds(struct kunit *test)
 /* Passes when an exporter without map gives NULL and kunmap ignores that. */
 static void dma_buf_kmap_without_ops(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_BARE, PAGE_SIZE);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_BARE, PAGE_SIZE);
 
 	KUNIT_EXPECT_NULL(test, dma_buf_kmap(exp->dmabuf, 0));
 	dma_buf_kunmap(exp->dmabuf, 0, NULL);
@@ -111,7 +114,7 @@ static void dma_buf_kmap_without_unmap(struct kunit *test)
 /* Passes when the exporter's NULL is returned, and NULL is not unmapped. */
 static void dma_buf_kmap_fails(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 
 	exp->fail[MOCK_MAP] = MOCK_NULL;
 	KUNIT_EXPECT_NULL(test, dma_buf_kmap(exp->dmabuf, 0));
@@ -122,7 +125,7 @@ static void dma_buf_kmap_fails(struct kunit *test)
 /* Passes when dma_buf_kmap() does not take the reservation lock. */
 static void dma_buf_kmap_no_lock(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	struct mock_holder *holder = mock_holder(test, exp->dmabuf->resv);
 	void *vaddr = dma_buf_kmap(exp->dmabuf, 0);
 

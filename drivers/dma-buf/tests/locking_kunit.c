@@ -408,9 +408,9 @@ static struct dma_buf_locking *dma_buf_locking_begin_row(struct kunit *test,
 
 	KUNIT_ASSERT_NOT_NULL(test, l);
 	l->test = test;
-	l->dev = mock_device(test, "importer");
-	l->imp = mock_importer(test);
-	l->exp = mock_exporter(test, kind, SZ_8K);
+	l->dev = mock_device_create(test, "importer");
+	l->imp = mock_importer_create(test);
+	l->exp = mock_exporter_create(test, kind, SZ_8K);
 	l->other = mock_exporter_alloc(test, kind, SZ_8K);
 
 	l->vma = kunit_kzalloc(test, sizeof(*l->vma), GFP_KERNEL);

@@ -76,7 +76,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_dir, dma_buf_dirs, desc);
 static void dma_buf_map_static(struct kunit *test)
 {
 	const struct dma_buf_dir_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_16K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 	struct sg_table *sgt;
 
@@ -97,7 +97,7 @@ static void dma_buf_map_static(struct kunit *test)
 /* Passes when an exporter may have DMA addresses without pages. */
 static void dma_buf_map_no_pages(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_16K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 	struct sg_table *sgt;
 
@@ -148,7 +148,8 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_mix, dma_buf_mixes, desc);
 static void dma_buf_map_mix(struct kunit *test)
 {
 	const struct dma_buf_mix_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_16K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, row->kind, SZ_16K);
 	struct dma_buf_attachment *attach;
 	struct sg_table *sgt;
 	unsigned int i, j;
@@ -176,7 +177,8 @@ static void dma_buf_map_mix(struct kunit *test)
 static void dma_buf_map_mix_locked(struct kunit *test)
 {
 	const struct dma_buf_mix_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_16K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, row->kind, SZ_16K);
 	struct dma_buf_attachment *attach;
 	struct sg_table *sgt;
 
@@ -209,7 +211,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_map_error, dma_buf_map_errors, desc);
 static void dma_buf_map_fails(struct kunit *test)
 {
 	const struct dma_buf_map_error_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_16K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 	struct sg_table *sgt;
 
@@ -229,7 +231,8 @@ static void dma_buf_map_fails(struct kunit *test)
 static void dma_buf_map_fails_dynamic(struct kunit *test)
 {
 	const struct dma_buf_map_error_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_DYNAMIC, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach_dynamic(test, exp);
 	struct sg_table *sgt;
 
@@ -263,7 +266,8 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_map_undo, dma_buf_map_undos, desc);
 static void dma_buf_map_fails_pinned(struct kunit *test)
 {
 	const struct dma_buf_map_undo_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_DYNAMIC, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 	struct sg_table *sgt;
 
@@ -288,7 +292,8 @@ static void dma_buf_map_fails_pinned(struct kunit *test)
 static void dma_buf_map_no_entries(struct kunit *test)
 {
 	const struct dma_buf_mix_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_16K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, row->kind, SZ_16K);
 	struct dma_buf_attachment *attach;
 	struct sg_table *sgt;
 
@@ -310,7 +315,8 @@ static void dma_buf_map_no_entries(struct kunit *test)
 static void dma_buf_map_several(struct kunit *test)
 {
 	const struct dma_buf_mix_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_16K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, row->kind, SZ_16K);
 	bool pins = row->num == 4;
 	struct dma_buf_attachment *attach;
 	struct sg_table *sgt[6];
@@ -340,7 +346,8 @@ static void dma_buf_map_several(struct kunit *test)
 /* Passes when each device, static or dynamic, gets its own table. */
 static void dma_buf_map_two_devices(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_DYNAMIC, SZ_16K);
 	struct dma_buf_attachment *one = mock_attach(test, exp);
 	struct dma_buf_attachment *two = mock_attach_dynamic(test, exp);
 	struct sg_table *first, *second;
@@ -360,7 +367,7 @@ static void dma_buf_map_two_devices(struct kunit *test)
 /* Passes when the table preserves offsets and segments that an IOMMU merged. */
 static void dma_buf_map_segments(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_32K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_32K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 	struct sg_table *sgt;
 
@@ -401,7 +408,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_map_wait, dma_buf_map_wait_rows, desc);
 static void dma_buf_map_waits(struct kunit *test)
 {
 	const struct dma_buf_map_wait_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_16K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 	struct dma_fence *fence;
 	struct sg_table *sgt;
@@ -417,9 +424,10 @@ static void dma_buf_map_waits(struct kunit *test)
 /* Passes when mapping waits for a fence that the exporter's map added. */
 static void dma_buf_map_waits_for_map(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_16K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
-	struct dma_fence *fence = mock_fence(test, mock_timeline(test), false);
+	struct dma_fence *fence =
+		mock_fence_create(test, mock_timeline_create(test), false);
 	struct sg_table *sgt;
 
 	exp->fence_on_map = fence;
@@ -446,7 +454,8 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_nowait, dma_buf_nowait_rows, desc);
 static void dma_buf_map_dynamic_no_wait(struct kunit *test)
 {
 	const struct dma_buf_nowait_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_16K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, row->kind, SZ_16K);
 	struct dma_buf_attachment *attach;
 	struct dma_fence *fence;
 	struct sg_table *sgt;
@@ -464,7 +473,8 @@ static void dma_buf_map_dynamic_no_wait(struct kunit *test)
 static void dma_buf_map_interrupted(struct kunit *test)
 {
 	const struct dma_buf_nowait_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, row->kind, SZ_16K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, row->kind, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 	struct dma_fence *fence;
 	struct sg_table *sgt;
@@ -492,7 +502,7 @@ static void dma_buf_map_interrupted(struct kunit *test)
 /* Passes when a signal does not interrupt a map that need not wait. */
 static void dma_buf_map_signal_no_wait(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_16K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 	struct sg_table *sgt;
 
@@ -528,7 +538,8 @@ static void dma_buf_map_invalidate_all(struct mock_exporter *exp)
  */
 static void dma_buf_map_invalidate(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_DYNAMIC, SZ_16K);
 	const int *num = test->param_value;
 	struct dma_buf_attachment *attach[64];
 	int i;
@@ -557,7 +568,8 @@ static void dma_buf_map_invalidate(struct kunit *test)
 /* Passes when a detached importer is not notified. */
 static void dma_buf_map_invalidate_detached(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_DYNAMIC, SZ_16K);
 
 	mock_detach(test, mock_attach_dynamic(test, exp));
 	mock_log_reset(exp);
@@ -568,7 +580,8 @@ static void dma_buf_map_invalidate_detached(struct kunit *test)
 /* Passes when an importer that has pinned the buffer is notified as well. */
 static void dma_buf_map_invalidate_pinned(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_DYNAMIC, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach_dynamic(test, exp);
 
 	mock_log_reset(exp);
@@ -602,10 +615,11 @@ static void dma_buf_map_remap(struct dma_buf_attachment *attach)
 /* Passes when an importer can unmap and map again in its callback. */
 static void dma_buf_map_invalidate_remap(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_16K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_DYNAMIC, SZ_16K);
 	struct dma_buf_map_remapper *own;
 	struct dma_buf_attachment *attach;
-	struct device *dev = mock_device(test, "importer");
+	struct device *dev = mock_device_create(test, "importer");
 
 	own = kunit_kzalloc(test, sizeof(*own), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, own);

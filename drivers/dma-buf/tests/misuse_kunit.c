@@ -140,8 +140,9 @@ static void dma_buf_misuse_put(struct kunit *test)
 /* Passes when attaching without a buffer or a device is refused. */
 static void dma_buf_misuse_attach(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
-	struct device *dev = mock_device(test, "importer");
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
+	struct device *dev = mock_device_create(test, "importer");
 	struct dma_buf_attachment *attach;
 
 	attach = dma_buf_attach(NULL, dev);
@@ -159,8 +160,8 @@ static void dma_buf_misuse_attach(struct kunit *test)
 /* Passes when an attachment can only be detached from its own buffer. */
 static void dma_buf_misuse_detach(struct kunit *test)
 {
-	struct mock_exporter *one = mock_exporter(test, 0, SZ_8K);
-	struct mock_exporter *two = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *one = mock_exporter_create(test, 0, SZ_8K);
+	struct mock_exporter *two = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_attachment *attach = mock_attach(test, one);
 
 	mock_log_reset(one);
@@ -183,7 +184,8 @@ static void dma_buf_misuse_detach(struct kunit *test)
 /* Passes when a static importer can neither pin nor unpin. */
 static void dma_buf_misuse_pin(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 
 	mock_log_reset(exp);
@@ -204,7 +206,8 @@ static void dma_buf_misuse_pin(struct kunit *test)
  */
 static void dma_buf_misuse_pin_busy(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 	static bool warned;
 	struct sg_table *sgt;
@@ -226,7 +229,7 @@ static void dma_buf_misuse_map(struct kunit *test)
 {
 	struct dma_buf_attachment *empty = kunit_kzalloc(test, sizeof(*empty),
 							 GFP_KERNEL);
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 	struct sg_table *sgt, table = {};
 
@@ -281,7 +284,7 @@ static void dma_buf_misuse_mmap(struct kunit *test)
 {
 	struct vm_area_struct *vma = kunit_kzalloc(test, sizeof(*vma),
 						   GFP_KERNEL);
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 
 	KUNIT_ASSERT_NOT_NULL(test, vma);
 	KUNIT_EXPECT_EQ(test, dma_buf_mmap(NULL, vma, 0), -EINVAL);
@@ -312,7 +315,7 @@ static void dma_buf_misuse_vmap(struct kunit *test)
 /* Passes when vunmap of a buffer without a vmap never reaches the exporter. */
 static void dma_buf_misuse_vunmap_without_vmap(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct iosys_map map = IOSYS_MAP_INIT_VADDR(exp->vaddr);
 
 	dma_buf_vunmap_unlocked(exp->dmabuf, &map);
@@ -333,7 +336,7 @@ static void dma_buf_misuse_vunmap_without_vmap(struct kunit *test)
 /* Passes when vunmap refuses a foreign map and preserves the mapping. */
 static void dma_buf_misuse_vunmap_foreign(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct iosys_map foreign = IOSYS_MAP_INIT_VADDR(test);
 	struct iosys_map map;
 
@@ -378,8 +381,8 @@ static void dma_buf_misuse_leak(struct kunit *test, struct mock_exporter *exp)
 /* Passes when a buffer that is released before its attachment is leaked. */
 static void dma_buf_misuse_release_attached(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct device *dev = mock_device(test, "importer");
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct device *dev = mock_device_create(test, "importer");
 	struct dma_buf *dmabuf = exp->dmabuf;
 	struct dma_buf_attachment *attach;
 	struct sg_table *sgt;
@@ -410,7 +413,7 @@ static void dma_buf_misuse_release_attached(struct kunit *test)
 /* Passes when a leaked buffer, which has no file, cannot be mapped. */
 static void dma_buf_misuse_release_mmap(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct vm_area_struct *vma = kunit_kzalloc(test, sizeof(*vma),
 						   GFP_KERNEL);
 	struct dma_buf *dmabuf = exp->dmabuf;
@@ -433,7 +436,7 @@ static void dma_buf_misuse_release_mmap(struct kunit *test)
 /* Passes when a buffer that is released before its vmap is leaked. */
 static void dma_buf_misuse_release_vmapped(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf *dmabuf = exp->dmabuf;
 	struct iosys_map map;
 
@@ -452,8 +455,8 @@ static void dma_buf_misuse_release_vmapped(struct kunit *test)
 /* Passes when a release before both attachment and vmap warns once. */
 static void dma_buf_misuse_release_both(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct device *dev = mock_device(test, "importer");
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct device *dev = mock_device_create(test, "importer");
 	struct dma_buf *dmabuf = exp->dmabuf;
 	struct dma_buf_attachment *attach;
 	struct iosys_map map;
@@ -552,7 +555,7 @@ static void dma_buf_misuse_lock_test(struct kunit *test)
 	if (!IS_ENABLED(CONFIG_LOCKDEP))
 		kunit_skip(test, "needs lockdep");
 
-	exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
+	exp = mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
 	attach = mock_attach_dynamic(test, exp);
 	row->call(attach, &map);
 	EXPECT_WARNINGS(test, 1);

@@ -80,7 +80,7 @@ static void dma_buf_mmap_file_bounds(struct kunit *test)
 	struct file *file;
 
 	dma_buf_mmap_skip_large(test, row);
-	exp = mock_exporter(test, 0, row->size);
+	exp = mock_exporter_create(test, 0, row->size);
 	file = exp->dmabuf->file;
 	vma = dma_buf_mmap_vma(test, row->pgoff, row->pages);
 	vma->vm_file = file;
@@ -134,7 +134,7 @@ static void dma_buf_mmap_call_bounds(struct kunit *test)
 	struct file *file;
 
 	dma_buf_mmap_skip_large(test, row);
-	exp = mock_exporter(test, 0, row->size);
+	exp = mock_exporter_create(test, 0, row->size);
 	file = exp->dmabuf->file;
 	vma = dma_buf_mmap_vma(test, 77, row->pages);
 	vma->vm_file = get_file(other);
@@ -156,7 +156,8 @@ static void dma_buf_mmap_call_bounds(struct kunit *test)
 /* Passes when either call is refused if the exporter has no mmap. */
 static void dma_buf_mmap_without_op(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_BARE, PAGE_SIZE);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_BARE, PAGE_SIZE);
 	struct vm_area_struct *vma = dma_buf_mmap_vma(test, 0, 1);
 	struct file *file = exp->dmabuf->file;
 	struct file *other = dma_buf_mmap_other(test);
@@ -185,7 +186,8 @@ KUNIT_ARRAY_PARAM(dma_buf_mmap_error, dma_buf_mmap_errors,
 /* Passes when a failing exporter leaves file, offset and counts unchanged. */
 static void dma_buf_mmap_call_fails(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, 4 * PAGE_SIZE);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, 0, 4 * PAGE_SIZE);
 	struct vm_area_struct *vma = dma_buf_mmap_vma(test, 77, 2);
 	struct file *other = dma_buf_mmap_other(test);
 	const int *error = test->param_value;
@@ -204,7 +206,8 @@ static void dma_buf_mmap_call_fails(struct kunit *test)
 /* Passes when the descriptor's mmap returns the exporter's error. */
 static void dma_buf_mmap_file_fails(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, 4 * PAGE_SIZE);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, 0, 4 * PAGE_SIZE);
 	struct vm_area_struct *vma = dma_buf_mmap_vma(test, 0, 2);
 	struct file *file = exp->dmabuf->file;
 	const int *error = test->param_value;
@@ -278,7 +281,7 @@ static void dma_buf_mmap_call_swapped(struct kunit *test)
 /* Passes when mmap() does not take the reservation lock. */
 static void dma_buf_mmap_no_lock(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, PAGE_SIZE);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	struct mock_holder *holder = mock_holder(test, exp->dmabuf->resv);
 	struct vm_area_struct *vma = dma_buf_mmap_vma(test, 0, 1);
 	struct file *file = exp->dmabuf->file;
@@ -293,12 +296,13 @@ static void dma_buf_mmap_no_lock(struct kunit *test)
  */
 static void dma_buf_mmap_process(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, 4 * PAGE_SIZE);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, 0, 4 * PAGE_SIZE);
 	struct file *file = exp->dmabuf->file;
 	unsigned long addr;
 	u32 val = 0;
 
-	mock_user(test, PAGE_SIZE);	/* gives the thread an mm */
+	mock_user_alloc(test, PAGE_SIZE); /* gives the thread an mm */
 	*(u32 *)(exp->vaddr + 2 * PAGE_SIZE) = 0x600dcafe;
 
 	addr = vm_mmap(file, 0, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE,
@@ -320,11 +324,12 @@ static void dma_buf_mmap_process(struct kunit *test)
 /* Passes when a failed mapping holds no reference. */
 static void dma_buf_mmap_process_fails(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, 4 * PAGE_SIZE);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, 0, 4 * PAGE_SIZE);
 	struct file *file = exp->dmabuf->file;
 	unsigned long addr;
 
-	mock_user(test, PAGE_SIZE);	/* gives the thread an mm */
+	mock_user_alloc(test, PAGE_SIZE); /* gives the thread an mm */
 	addr = vm_mmap(file, 0, 5 * PAGE_SIZE, PROT_READ, MAP_SHARED, 0);
 	KUNIT_EXPECT_EQ(test, (long)addr, -EINVAL);
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);

@@ -564,15 +564,15 @@ struct dma_buf *mock_export(struct mock_exporter *exp)
 }
 
 /**
- * mock_exporter - allocate an exporter and export its buffer
+ * mock_exporter_create - allocate an exporter and export its buffer
  * @test: the case
  * @kind: as for mock_exporter_alloc()
  * @size: size of the buffer in bytes
  *
  * Return: The exporter.
  */
-struct mock_exporter *mock_exporter(struct kunit *test, unsigned int kind,
-				    size_t size)
+struct mock_exporter *mock_exporter_create(struct kunit *test,
+					   unsigned int kind, size_t size)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, kind, size);
 
@@ -655,7 +655,7 @@ bool mock_log_is(struct mock_exporter *exp, const enum mock_op *ops,
 
 #ifdef CONFIG_MODULE_UNLOAD
 /* A module that owns exporters, without code and without users */
-struct module *mock_module(struct kunit *test, bool going)
+struct module *mock_module_create(struct kunit *test, bool going)
 {
 	struct module *owner = kunit_kzalloc(test, sizeof(*owner), GFP_KERNEL);
 
@@ -671,7 +671,7 @@ int mock_module_users(struct module *owner)
 	return module_refcount(owner);
 }
 #else
-struct module *mock_module(struct kunit *test, bool going)
+struct module *mock_module_create(struct kunit *test, bool going)
 {
 	kunit_skip(test, "needs CONFIG_MODULE_UNLOAD");
 	return NULL;
@@ -684,7 +684,7 @@ int mock_module_users(struct module *owner)
 #endif
 
 /* A device that is good enough to be attached. */
-struct device *mock_device(struct kunit *test, const char *name)
+struct device *mock_device_create(struct kunit *test, const char *name)
 {
 	static atomic_t count = ATOMIC_INIT(0);
 	struct device *dev;
@@ -707,7 +707,7 @@ static void mock_invalidate_mappings(struct dma_buf_attachment *attach)
 }
 
 /* Allocate a dynamic importer. */
-struct mock_importer *mock_importer(struct kunit *test)
+struct mock_importer *mock_importer_create(struct kunit *test)
 {
 	struct mock_importer *imp = kunit_kzalloc(test, sizeof(*imp),
 						  GFP_KERNEL);
@@ -741,15 +741,16 @@ struct dma_buf_attachment *mock_attach_as(struct kunit *test,
 					  struct mock_exporter *exp,
 					  enum mock_importer_kind kind)
 {
-	struct device *dev = mock_device(test, kind == MOCK_STATIC ?
-					 "static-importer" : "dynamic-importer");
+	struct device *dev =
+		mock_device_create(test, kind == MOCK_STATIC ?
+				   "static-importer" : "dynamic-importer");
 	struct dma_buf_attachment *attach;
 	struct mock_importer *imp;
 
 	if (kind == MOCK_STATIC) {
 		attach = dma_buf_attach(exp->dmabuf, dev);
 	} else {
-		imp = mock_importer(test);
+		imp = mock_importer_create(test);
 		if (kind == MOCK_PINS)
 			imp->ops.invalidate_mappings = NULL;
 		attach = dma_buf_dynamic_attach(exp->dmabuf, dev, &imp->ops, imp);
@@ -789,7 +790,7 @@ static void mock_timeline_end(void *data)
 }
 
 /* Allocate the state that the fences of a case share. */
-struct mock_timeline *mock_timeline(struct kunit *test)
+struct mock_timeline *mock_timeline_create(struct kunit *test)
 {
 	struct mock_timeline *tl = kzalloc(sizeof(*tl), GFP_KERNEL);
 	int ret;
@@ -840,7 +841,7 @@ static bool mock_fence_enable_signaling(struct dma_fence *fence)
 
 static void mock_fence_release(struct dma_fence *fence)
 {
-	/* Paired with kref_get() in mock_fence(). */
+	/* Paired with kref_get() in mock_fence_create(). */
 	kref_put(&mock_fence_timeline(fence)->ref, mock_timeline_free);
 	dma_fence_free(fence);
 }
@@ -869,7 +870,7 @@ static void mock_fence_end(void *data)
 }
 
 /**
- * mock_fence - allocate a fence that the case signals
+ * mock_fence_create - allocate a fence that the case signals
  * @test: the case
  * @tl: the timeline, which counts calls of enable_signaling
  * @share_lock: use the timeline's lock instead of the fence's own
@@ -877,8 +878,8 @@ static void mock_fence_end(void *data)
  * Return: The fence. At the end of the case the fence is signalled, unless it
  * was before, and the case's reference to it is dropped.
  */
-struct dma_fence *mock_fence(struct kunit *test, struct mock_timeline *tl,
-			     bool share_lock)
+struct dma_fence *mock_fence_create(struct kunit *test,
+				    struct mock_timeline *tl, bool share_lock)
 {
 	struct mock_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
 	int ret;
@@ -982,7 +983,7 @@ static void mock_resv_end(void *resv)
 }
 
 /* A reservation object of the exporter. Buffers must be released before it. */
-struct dma_resv *mock_resv(struct kunit *test)
+struct dma_resv *mock_resv_create(struct kunit *test)
 {
 	struct dma_resv *resv = kunit_kzalloc(test, sizeof(*resv), GFP_KERNEL);
 	int ret;
@@ -1014,7 +1015,8 @@ void mock_fence_add(struct kunit *test, struct dma_buf *dmabuf,
 struct dma_fence *mock_fence_busy(struct kunit *test, struct dma_buf *dmabuf,
 				  enum dma_resv_usage usage)
 {
-	struct dma_fence *fence = mock_fence(test, mock_timeline(test), false);
+	struct dma_fence *fence =
+		mock_fence_create(test, mock_timeline_create(test), false);
 
 	mock_fence_add(test, dmabuf, fence, usage);
 	return fence;
@@ -1139,7 +1141,7 @@ void mock_interrupt_end(void)
 }
 
 /* Map user memory, for calls that copy from and to it. */
-void __user *mock_user(struct kunit *test, size_t size)
+void __user *mock_user_alloc(struct kunit *test, size_t size)
 {
 	unsigned long addr;
 
@@ -1173,7 +1175,7 @@ long mock_ioctl_raw(struct file *file, unsigned int cmd, unsigned long uarg)
 long mock_ioctl(struct kunit *test, struct file *file, unsigned int cmd,
 		void *arg, size_t size)
 {
-	void __user *uarg = mock_user(test, PAGE_SIZE);
+	void __user *uarg = mock_user_alloc(test, PAGE_SIZE);
 	long ret;
 
 	KUNIT_ASSERT_EQ(test, copy_to_user(uarg, arg, size), 0UL);

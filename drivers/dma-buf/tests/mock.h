@@ -144,8 +144,8 @@ struct mock_exporter {
 struct mock_exporter *mock_exporter_alloc(struct kunit *test,
 					  unsigned int kind, size_t size);
 struct dma_buf *mock_export(struct mock_exporter *exp);
-struct mock_exporter *mock_exporter(struct kunit *test, unsigned int kind,
-				    size_t size);
+struct mock_exporter *mock_exporter_create(struct kunit *test,
+					   unsigned int kind, size_t size);
 void mock_put(struct mock_exporter *exp);
 bool mock_wait_released(struct mock_exporter *exp);
 
@@ -165,10 +165,10 @@ do {									\
 	KUNIT_EXPECT_TRUE(test, mock_log_is(exp, __ops, __num));	\
 } while (0)
 
-struct module *mock_module(struct kunit *test, bool going);
+struct module *mock_module_create(struct kunit *test, bool going);
 int mock_module_users(struct module *owner);
 
-struct device *mock_device(struct kunit *test, const char *name);
+struct device *mock_device_create(struct kunit *test, const char *name);
 
 /**
  * struct mock_importer - a driver that imports a buffer
@@ -187,7 +187,7 @@ enum mock_importer_kind {
 	MOCK_PINS,		/* dynamic, without */
 };
 
-struct mock_importer *mock_importer(struct kunit *test);
+struct mock_importer *mock_importer_create(struct kunit *test);
 struct dma_buf_attachment *mock_attach_as(struct kunit *test,
 					  struct mock_exporter *exp,
 					  enum mock_importer_kind kind);
@@ -211,10 +211,10 @@ struct mock_timeline {
 	atomic_t interrupted;
 };
 
-struct dma_resv *mock_resv(struct kunit *test);
-struct mock_timeline *mock_timeline(struct kunit *test);
-struct dma_fence *mock_fence(struct kunit *test, struct mock_timeline *tl,
-			     bool share_lock);
+struct dma_resv *mock_resv_create(struct kunit *test);
+struct mock_timeline *mock_timeline_create(struct kunit *test);
+struct dma_fence *mock_fence_create(struct kunit *test,
+				    struct mock_timeline *tl, bool share_lock);
 void mock_fence_too_late(struct dma_fence *fence);
 void mock_fence_set_signaled(struct dma_fence *fence,
 			     bool (*signaled)(struct dma_fence *fence, void *data),
@@ -252,7 +252,7 @@ void mock_together(struct kunit *test, unsigned int num,
 void mock_interrupt(void);
 void mock_interrupt_end(void);
 
-void __user *mock_user(struct kunit *test, size_t size);
+void __user *mock_user_alloc(struct kunit *test, size_t size);
 long mock_ioctl_raw(struct file *file, unsigned int cmd, unsigned long uarg);
 long mock_ioctl(struct kunit *test, struct file *file, unsigned int cmd,
 		void *arg, size_t size);

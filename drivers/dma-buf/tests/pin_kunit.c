@@ -10,7 +10,8 @@
 /* Passes when pin and unpin reach the exporter with the lock held. */
 static void dma_buf_pin_calls(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
 	struct dma_buf_attachment *attach = mock_attach_dynamic(test, exp);
 
 	mock_log_reset(exp);
@@ -33,7 +34,8 @@ static void dma_buf_pin_calls(struct kunit *test)
 /* Passes when the core does not count pins but passes each to the exporter. */
 static void dma_buf_pin_nested(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
 	struct dma_buf_attachment *attach = mock_attach_dynamic(test, exp);
 	int i;
 
@@ -63,7 +65,8 @@ KUNIT_ARRAY_PARAM(dma_buf_pin_error, dma_buf_pin_errors,
 /* Passes when the exporter's error is returned to the importer. */
 static void dma_buf_pin_fails(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
 	struct dma_buf_attachment *attach = mock_attach_dynamic(test, exp);
 	const int *error = test->param_value;
 
@@ -78,7 +81,7 @@ static void dma_buf_pin_fails(struct kunit *test)
 /* Passes when pinning succeeds on an exporter that never moves. */
 static void dma_buf_pin_without_op(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_attachment *attach = mock_attach_dynamic(test, exp);
 
 	mock_log_reset(exp);
@@ -95,7 +98,8 @@ static void dma_buf_pin_without_op(struct kunit *test)
  */
 static void dma_buf_pin_then_map(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_DYNAMIC, SZ_8K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
 	struct dma_buf_attachment *attach = mock_attach_as(test, exp, MOCK_PINS);
 	struct sg_table *sgt;
 

@@ -141,7 +141,7 @@ static int dma_buf_waiter_wakes(struct dma_buf_waiter *waiter, int want)
 /* Passes when a buffer that never had a fence reports the polled events. */
 static void dma_buf_poll_untouched(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct file *file = exp->dmabuf->file;
 
 	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, DMA_BUF_POLL_BOTH),
@@ -173,7 +173,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_poll_ready, dma_buf_poll_ready_rows, desc);
 static void dma_buf_poll_usage(struct kunit *test)
 {
 	const struct dma_buf_poll_ready_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
 	u32 events;
 
@@ -192,7 +192,7 @@ static void dma_buf_poll_usage(struct kunit *test)
 /* Passes when a fence that signals an error makes the buffer ready, too. */
 static void dma_buf_poll_fence_error(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
 
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
@@ -208,9 +208,9 @@ static void dma_buf_poll_fence_error(struct kunit *test)
  */
 static void dma_buf_poll_peek_arms_nothing(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct mock_timeline *tl = mock_timeline(test);
-	struct dma_fence *fence = mock_fence(test, tl, false);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct mock_timeline *tl = mock_timeline_create(test);
+	struct dma_fence *fence = mock_fence_create(test, tl, false);
 	struct file *file = exp->dmabuf->file;
 
 	mock_fence_add(test, exp->dmabuf, fence, DMA_RESV_USAGE_WRITE);
@@ -226,13 +226,13 @@ static void dma_buf_poll_peek_arms_nothing(struct kunit *test)
  */
 static void dma_buf_poll_peek_asks(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct mock_timeline *tl = mock_timeline(test);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct mock_timeline *tl = mock_timeline_create(test);
 	struct dma_fence *fence[3];
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(fence); i++) {
-		fence[i] = mock_fence(test, tl, false);
+		fence[i] = mock_fence_create(test, tl, false);
 		mock_fence_add(test, exp->dmabuf, fence[i], i == 1 ?
 			       DMA_RESV_USAGE_READ : DMA_RESV_USAGE_WRITE);
 	}
@@ -248,7 +248,7 @@ static void dma_buf_poll_peek_asks(struct kunit *test)
 /* Passes when poll() by a waiter adds no callback if its events are ready. */
 static void dma_buf_poll_ready_arms_nothing(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
 	struct dma_fence *fence;
 
@@ -266,7 +266,7 @@ static void dma_buf_poll_ready_arms_nothing(struct kunit *test)
  */
 static void dma_buf_poll_references(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
 	struct dma_fence *fence, *next;
 
@@ -353,13 +353,13 @@ dma_buf_poll_wait_for(struct kunit *test,
 		      const struct dma_buf_poll_wake_row *row,
 		      struct dma_fence **fence)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct mock_timeline *tl = mock_timeline(test);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct mock_timeline *tl = mock_timeline_create(test);
 	struct dma_buf_waiter *waiter;
 	int i;
 
 	for (i = 0; i < row->num; i++) {
-		fence[i] = mock_fence(test, tl, row->share_lock);
+		fence[i] = mock_fence_create(test, tl, row->share_lock);
 		mock_fence_add(test, exp->dmabuf, fence[i], row->usage);
 	}
 	waiter = dma_buf_waiter(test, exp, row->events);
@@ -413,7 +413,7 @@ static void dma_buf_poll_wakes_once_burst(struct kunit *test)
 /* Passes when a waiter for both events is woken for each of them in turn. */
 static void dma_buf_poll_in_then_out(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *reader, *writer;
 	struct dma_buf_waiter *waiter;
 
@@ -437,7 +437,7 @@ static void dma_buf_poll_in_then_out(struct kunit *test)
 /* Passes when a read fence neither delays nor wakes a waiter for POLLIN. */
 static void dma_buf_poll_in_not_by_reader(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *reader, *writer;
 	struct dma_buf_waiter *waiter;
 
@@ -459,7 +459,7 @@ static void dma_buf_poll_in_not_by_reader(struct kunit *test)
  */
 static void dma_buf_poll_added_meanwhile(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
 	struct dma_fence *one, *two;
 
@@ -483,14 +483,14 @@ static void dma_buf_poll_added_meanwhile(struct kunit *test)
  */
 static void dma_buf_poll_arms_in_task(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct mock_timeline *tl = mock_timeline(test);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct mock_timeline *tl = mock_timeline_create(test);
 	struct dma_buf_waiter *waiter;
 	struct dma_fence *fence[8];
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(fence); i++) {
-		fence[i] = mock_fence(test, tl, true);
+		fence[i] = mock_fence_create(test, tl, true);
 		mock_fence_add(test, exp->dmabuf, fence[i],
 			       DMA_RESV_USAGE_WRITE);
 	}
@@ -511,7 +511,7 @@ static void dma_buf_poll_arms_in_task(struct kunit *test)
  */
 static void dma_buf_poll_edge_asks_again(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter = dma_buf_waiter(test, exp, POLLIN);
 	struct dma_fence *fence;
 	int i;
@@ -537,7 +537,7 @@ static void dma_buf_poll_edge_asks_again(struct kunit *test)
  */
 static void dma_buf_poll_repoll_arms(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
 	struct dma_fence *fence;
 	int i;
@@ -559,7 +559,7 @@ static void dma_buf_poll_repoll_arms(struct kunit *test)
 /* Passes when repeated polls add one callback and cause one wake-up. */
 static void dma_buf_poll_ask_often(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
 	struct dma_fence *fence;
 	int i;
@@ -575,7 +575,7 @@ static void dma_buf_poll_ask_often(struct kunit *test)
 /* Passes when every waiter is woken once. */
 static void dma_buf_poll_many_waiters(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter[8];
 	struct dma_fence *fence;
 	int i;
@@ -593,7 +593,7 @@ static void dma_buf_poll_many_waiters(struct kunit *test)
 /* Passes when a waiter is woken although the arming waiter has left. */
 static void dma_buf_poll_first_leaves(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *leaver, *stayer;
 	struct dma_fence *fence;
 
@@ -615,7 +615,7 @@ static void dma_buf_poll_first_leaves(struct kunit *test)
  */
 static void dma_buf_poll_all_leave(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
 	struct dma_fence *fence;
 	int i;
@@ -662,7 +662,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_poll_late, dma_buf_poll_late_rows, desc);
 static void dma_buf_poll_late_waiter(struct kunit *test)
 {
 	const struct dma_buf_poll_late_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *first, *second;
 	struct dma_fence *fence[2];
 
@@ -690,7 +690,7 @@ static void dma_buf_poll_late_waiter(struct kunit *test)
  */
 static void dma_buf_poll_other_event(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *in, *out;
 	struct dma_fence *reader, *writer;
 
@@ -713,7 +713,7 @@ static void dma_buf_poll_other_event(struct kunit *test)
 /* Passes when a signal that makes both events ready wakes once, for both. */
 static void dma_buf_poll_both_events(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *in, *both;
 	struct dma_fence *writer;
 
@@ -775,7 +775,7 @@ dma_buf_poll_queueing(struct kunit *test, struct mock_exporter *exp,
  */
 static void dma_buf_poll_signal_before_queue(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_poll_queueing *q;
 	struct dma_fence *fence;
 
@@ -791,7 +791,7 @@ static void dma_buf_poll_signal_before_queue(struct kunit *test)
  */
 static void dma_buf_poll_signal_after_queue(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_poll_queueing *q;
 	struct dma_buf_waiter *other;
 	struct dma_fence *one, *two;
@@ -845,16 +845,16 @@ static bool dma_buf_poll_add_meanwhile(struct dma_fence *fence, void *data)
 static void dma_buf_poll_edge_wake_is_true(struct kunit *test)
 {
 	struct dma_buf_poll_meanwhile m = { .ready = ~0 };
-	struct mock_timeline *tl = mock_timeline(test);
+	struct mock_timeline *tl = mock_timeline_create(test);
 	struct dma_buf_waiter *epoll;
 	struct dma_fence *fence;
 
 	if (IS_ENABLED(CONFIG_PREEMPT_RT) || IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))
 		kunit_skip(test, "polls in an RCU section, which must not sleep");
 
-	m.exp = mock_exporter(test, 0, SZ_8K);
+	m.exp = mock_exporter_create(test, 0, SZ_8K);
 	m.waiter = dma_buf_waiter(test, m.exp, POLLIN);
-	m.fence = mock_fence(test, tl, false);
+	m.fence = mock_fence_create(test, tl, false);
 	epoll = dma_buf_waiter(test, m.exp, POLLIN);
 
 	/* Have the polling state allocated. */
@@ -900,11 +900,11 @@ static void dma_buf_poll_drops_fence(struct kunit *test)
 /* Passes when polling for POLLIN does not enable signaling of read fences. */
 static void dma_buf_poll_in_enables_no_reader(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct mock_timeline *tl = mock_timeline(test);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct mock_timeline *tl = mock_timeline_create(test);
 	struct dma_buf_waiter *waiter = dma_buf_waiter(test, exp, POLLIN);
 
-	mock_fence_add(test, exp->dmabuf, mock_fence(test, tl, false),
+	mock_fence_add(test, exp->dmabuf, mock_fence_create(test, tl, false),
 		       DMA_RESV_USAGE_READ);
 	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, POLLIN), POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
@@ -916,7 +916,7 @@ static void dma_buf_poll_in_enables_no_reader(struct kunit *test)
 /* Passes when polling and adding callbacks take no reservation lock. */
 static void dma_buf_poll_no_lock(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
 	struct mock_holder *holder;
 	struct dma_fence *fence;
@@ -942,7 +942,7 @@ static void dma_buf_poll_shared_resv(struct kunit *test)
 	struct dma_buf_waiter *waiter_one, *waiter_two;
 	struct dma_fence *fence;
 
-	one->info.resv = mock_resv(test);
+	one->info.resv = mock_resv_create(test);
 	two->info.resv = one->info.resv;
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(one));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(two));
@@ -976,7 +976,7 @@ static void dma_buf_poll_close_armed(struct kunit *test)
 	struct dma_buf_waiter *waiter;
 	struct dma_fence *fence;
 
-	exp->info.resv = mock_resv(test);
+	exp->info.resv = mock_resv_create(test);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	waiter = dma_buf_waiter(test, exp, DMA_BUF_POLL_BOTH);
@@ -1038,7 +1038,7 @@ static struct dma_buf_poll_race *dma_buf_poll_race(struct kunit *test,
 	race = kunit_kzalloc(test, sizeof(*race), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, race);
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
-		race->exp[i] = mock_exporter(test, 0, SZ_8K);
+		race->exp[i] = mock_exporter_create(test, 0, SZ_8K);
 		race->fence[i] = dma_buf_poll_busy(test, race->exp[i], fences);
 		race->waiter[i][0] = dma_buf_waiter(test, race->exp[i], POLLIN);
 		race->waiter[i][1] = dma_buf_waiter(test, race->exp[i], POLLIN);
@@ -1189,7 +1189,7 @@ static void dma_buf_poll_close_waits_for_callback(struct kunit *test)
 		kunit_skip(test, "needs two CPUs");
 
 	KUNIT_ASSERT_NOT_NULL(test, slow);
-	slow->exp = mock_exporter(test, 0, SZ_8K);
+	slow->exp = mock_exporter_create(test, 0, SZ_8K);
 	slow->fence = mock_fence_busy(test, slow->exp->dmabuf,
 				      DMA_RESV_USAGE_WRITE);
 	KUNIT_ASSERT_EQ(test, dma_fence_add_callback(slow->fence, &slow->cb,
@@ -1211,7 +1211,8 @@ static void dma_buf_poll_close_signalled(struct kunit *test)
 	int i;
 
 	for (i = 0; i < 50; i++) {
-		struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+		struct mock_exporter *exp =
+			mock_exporter_create(test, 0, SZ_8K);
 		struct dma_buf_waiter *waiter;
 		struct dma_fence *fence;
 
@@ -1246,7 +1247,7 @@ static void dma_buf_poll_restore_lock(struct dma_fence *fence, spinlock_t *lock)
  */
 static void dma_buf_poll_fence_outlives_lock(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
 	struct dma_fence *fence[2];
 	spinlock_t *lock[2]; /* of the fences */
@@ -1286,7 +1287,8 @@ static void dma_buf_poll_query_takes_lock(struct kunit *test)
 	u32 waits;
 
 	for (waits = 0; waits < 2; waits++) {
-		struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+		struct mock_exporter *exp =
+			mock_exporter_create(test, 0, SZ_8K);
 		struct dma_buf_waiter *waiter = dma_buf_waiter(test, exp, POLLIN);
 		spinlock_t *lock = NULL; /* of the fence */
 		struct dma_fence *fence;

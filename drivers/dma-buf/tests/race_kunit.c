@@ -115,8 +115,8 @@ static struct dma_buf_race *dma_buf_race(struct kunit *test, unsigned int kind)
 	race->test = test;
 	race->exp = mock_exporter_alloc(test, kind, SZ_8K);
 	race->exp->quiet = true;
-	race->dev = mock_device(test, "transient");
-	race->imp = mock_importer(test);
+	race->dev = mock_device_create(test, "transient");
+	race->imp = mock_importer_create(test);
 	return race;
 }
 

@@ -106,7 +106,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_sync_file_out, dma_buf_sync_file_out_rows, desc);
 static void dma_buf_sync_file_export_usage(struct kunit *test)
 {
 	const struct dma_buf_sync_file_out_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence, *out;
 
 	fence = mock_fence_busy(test, exp->dmabuf, row->usage);
@@ -120,7 +120,7 @@ static void dma_buf_sync_file_export_usage(struct kunit *test)
 /* Passes when an idle buffer exports a sync_file that has signalled. */
 static void dma_buf_sync_file_export_idle(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
 
 	fence = dma_buf_sync_file_out(test, exp, DMA_BUF_SYNC_RW);
@@ -130,7 +130,7 @@ static void dma_buf_sync_file_export_idle(struct kunit *test)
 /* Passes when several fences are exported as one that waits for all of them. */
 static void dma_buf_sync_file_export_several(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence[4], *out;
 	int i;
 
@@ -159,7 +159,7 @@ KUNIT_ARRAY_PARAM(dma_buf_sync_file_num, dma_buf_sync_file_nums,
 static void dma_buf_sync_file_export_references(struct kunit *test)
 {
 	struct dma_buf_export_sync_file arg = { .flags = DMA_BUF_SYNC_RW };
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	const int *num = test->param_value;
 	struct dma_fence *fence[5];
 	int i;
@@ -180,7 +180,7 @@ static void dma_buf_sync_file_export_references(struct kunit *test)
 /* Passes when the snapshot does not include fences that are added later. */
 static void dma_buf_sync_file_export_is_snapshot(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *before, *out;
 
 	before = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
@@ -194,7 +194,7 @@ static void dma_buf_sync_file_export_is_snapshot(struct kunit *test)
 /* Passes when exporting does not take the reservation lock. */
 static void dma_buf_sync_file_export_no_lock(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct mock_holder *holder;
 
 	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
@@ -219,7 +219,7 @@ KUNIT_ARRAY_PARAM(dma_buf_sync_file_flags, dma_buf_sync_file_bad_flags,
 static void dma_buf_sync_file_export_flags(struct kunit *test)
 {
 	struct dma_buf_export_sync_file arg = { .fd = -7 };
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	const u32 *flags = test->param_value;
 	int next = mock_next_fd(test);
 
@@ -236,7 +236,7 @@ static void dma_buf_sync_file_export_emfile(struct kunit *test)
 {
 	struct dma_buf_export_sync_file arg = { .flags = DMA_BUF_SYNC_RW };
 	struct rlimit *limit = &current->signal->rlim[RLIMIT_NOFILE];
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	unsigned long old = limit->rlim_cur;
 	struct dma_fence *fence;
 	long ret;
@@ -255,8 +255,8 @@ static void dma_buf_sync_file_export_emfile(struct kunit *test)
 static void dma_buf_sync_file_export_efault(struct kunit *test)
 {
 	u32 flags = DMA_BUF_SYNC_RW;
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	void __user *umem = mock_user(test, 2 * PAGE_SIZE);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	void __user *umem = mock_user_alloc(test, 2 * PAGE_SIZE);
 	struct file *file = exp->dmabuf->file;
 	unsigned long end = (unsigned long)umem + PAGE_SIZE;
 	int next = mock_next_fd(test);
@@ -296,8 +296,9 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_sync_file_in, dma_buf_sync_file_in_rows, desc);
 static void dma_buf_sync_file_import_usage(struct kunit *test)
 {
 	const struct dma_buf_sync_file_in_row *row = test->param_value;
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct dma_fence *fence = mock_fence(test, mock_timeline(test), false);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct dma_fence *fence =
+		mock_fence_create(test, mock_timeline_create(test), false);
 	struct dma_resv *resv = exp->dmabuf->resv;
 	struct dma_resv_iter cursor;
 	struct dma_fence *pos;
@@ -351,8 +352,8 @@ static struct dma_fence *dma_buf_sync_file_array(struct kunit *test,
  */
 static void dma_buf_sync_file_import_array(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct mock_timeline *tl = mock_timeline(test);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct mock_timeline *tl = mock_timeline_create(test);
 	struct dma_resv *resv = exp->dmabuf->resv;
 	struct dma_fence *fence[16], *array, *pos;
 	unsigned int found[ARRAY_SIZE(fence)] = {};
@@ -360,7 +361,7 @@ static void dma_buf_sync_file_import_array(struct kunit *test)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(fence); i++)
-		fence[i] = mock_fence(test, tl, false);
+		fence[i] = mock_fence_create(test, tl, false);
 	array = dma_buf_sync_file_array(test, fence, ARRAY_SIZE(fence));
 	KUNIT_EXPECT_EQ(test, dma_buf_sync_file_in(test, exp, DMA_BUF_SYNC_RW,
 						   dma_buf_sync_file_fd(test,
@@ -386,8 +387,9 @@ static void dma_buf_sync_file_import_array(struct kunit *test)
 /* Passes when importing a signalled fence leaves the buffer idle. */
 static void dma_buf_sync_file_import_signalled(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct dma_fence *fence = mock_fence(test, mock_timeline(test), false);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct dma_fence *fence =
+		mock_fence_create(test, mock_timeline_create(test), false);
 
 	dma_fence_signal(fence);
 	KUNIT_EXPECT_EQ(test,
@@ -401,8 +403,9 @@ static void dma_buf_sync_file_import_signalled(struct kunit *test)
 /* Passes when an import with invalid flags leaves the buffer unchanged. */
 static void dma_buf_sync_file_import_flags(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct dma_fence *fence = mock_fence(test, mock_timeline(test), false);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct dma_fence *fence =
+		mock_fence_create(test, mock_timeline_create(test), false);
 	int fd = dma_buf_sync_file_fd(test, fence);
 	const u32 *flags = test->param_value;
 
@@ -416,7 +419,7 @@ static void dma_buf_sync_file_import_flags(struct kunit *test)
 /* Passes when a descriptor of no sync_file is refused. */
 static void dma_buf_sync_file_import_bad_fd(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct file *file = exp->dmabuf->file;
 	int fd;
 
@@ -441,8 +444,9 @@ static void dma_buf_sync_file_import_bad_fd(struct kunit *test)
 /* Passes when import drops its temporary references and no others. */
 static void dma_buf_sync_file_import_references(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
-	struct dma_fence *fence = mock_fence(test, mock_timeline(test), false);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct dma_fence *fence =
+		mock_fence_create(test, mock_timeline_create(test), false);
 	int fd = dma_buf_sync_file_fd(test, fence);
 	struct dma_fence *again;
 
@@ -459,8 +463,8 @@ static void dma_buf_sync_file_import_references(struct kunit *test)
 /* Passes when a sync_file of one buffer can be imported to another one. */
 static void dma_buf_sync_file_round_trip(struct kunit *test)
 {
-	struct mock_exporter *from = mock_exporter(test, 0, SZ_8K);
-	struct mock_exporter *to = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *from = mock_exporter_create(test, 0, SZ_8K);
+	struct mock_exporter *to = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_resv *resv = to->dmabuf->resv;
 	struct dma_fence *one, *two, *out;
 	int fd;

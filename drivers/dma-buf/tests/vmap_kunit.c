@@ -49,7 +49,7 @@ static void dma_buf_vunmap_by(const struct dma_buf_vmap_row *row,
 /* Passes when a single vmap is the exporter's, made with the lock held. */
 static void dma_buf_vmap_once(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	const struct dma_buf_vmap_row *row = test->param_value;
 	struct iosys_map map;
 
@@ -69,7 +69,7 @@ static void dma_buf_vmap_once(struct kunit *test)
 /* Passes when only the first vmap and the last vunmap call the exporter. */
 static void dma_buf_vmap_nested(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	const struct dma_buf_vmap_row *row = test->param_value;
 	struct iosys_map map[5];
 	int i;
@@ -91,7 +91,7 @@ static void dma_buf_vmap_nested(struct kunit *test)
 /* Passes when a vmap after the last vunmap calls the exporter again. */
 static void dma_buf_vmap_again(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	const struct dma_buf_vmap_row *row = test->param_value;
 	struct iosys_map map;
 	int i;
@@ -110,7 +110,7 @@ static void dma_buf_vmap_mixed(struct kunit *test)
 {
 	const struct dma_buf_vmap_row *row = test->param_value;
 	const struct dma_buf_vmap_row *other = &dma_buf_vmap_rows[0];
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct iosys_map one, two;
 
 	if (row == other)
@@ -130,7 +130,7 @@ static void dma_buf_vmap_mixed(struct kunit *test)
  */
 static void dma_buf_vmap_fails(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	const struct dma_buf_vmap_row *row = test->param_value;
 	struct iosys_map map;
 	int i;
@@ -158,7 +158,7 @@ static void dma_buf_vmap_fails(struct kunit *test)
 /* Passes when a buffer is released as usual after a failed vmap. */
 static void dma_buf_vmap_fails_last(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	const struct dma_buf_vmap_row *row = test->param_value;
 	struct iosys_map map;
 
@@ -171,7 +171,8 @@ static void dma_buf_vmap_fails_last(struct kunit *test)
 /* Passes when an exporter without vmap gives -EINVAL and a cleared map. */
 static void dma_buf_vmap_without_op(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, MOCK_BARE, SZ_8K);
+	struct mock_exporter *exp =
+		mock_exporter_create(test, MOCK_BARE, SZ_8K);
 	const struct dma_buf_vmap_row *row = test->param_value;
 	struct iosys_map map = IOSYS_MAP_INIT_VADDR(test);
 
@@ -228,7 +229,7 @@ static void dma_buf_vmap_is_iomem(struct kunit *test)
 /* Passes when nested calls do not take the reservation lock. */
 static void dma_buf_vmap_nested_no_lock(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct iosys_map outer, inner;
 	struct mock_holder *holder;
 
@@ -276,7 +277,7 @@ static void dma_buf_vmap_often(void *data, unsigned int who)
 static void dma_buf_vmap_threads(struct kunit *test)
 {
 	struct dma_buf_vmap_crowd crowd = {
-		.exp = mock_exporter(test, 0, SZ_8K),
+		.exp = mock_exporter_create(test, 0, SZ_8K),
 	};
 
 	crowd.exp->quiet = true;
@@ -289,7 +290,7 @@ static void dma_buf_vmap_threads(struct kunit *test)
 /* Passes when a vmap holds no reference to the file. */
 static void dma_buf_vmap_no_reference(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter(test, 0, SZ_8K);
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	const struct dma_buf_vmap_row *row = test->param_value;
 	struct iosys_map map;
 
