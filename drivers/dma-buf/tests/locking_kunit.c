@@ -401,8 +401,8 @@ static bool dma_buf_locking_want(enum mock_op op)
 	return false;
 }
 
-static struct dma_buf_locking *dma_buf_locking_begin_row(struct kunit *test,
-							 unsigned int kind)
+static struct dma_buf_locking *dma_buf_locking_create(struct kunit *test,
+						      unsigned int kind)
 {
 	struct dma_buf_locking *l = kunit_kzalloc(test, sizeof(*l), GFP_KERNEL);
 
@@ -427,7 +427,7 @@ static struct dma_buf_locking *dma_buf_locking_begin_row(struct kunit *test,
 static void dma_buf_locking_calls_test(struct kunit *test)
 {
 	const struct dma_buf_locking_row *row = test->param_value;
-	struct dma_buf_locking *l = dma_buf_locking_begin_row(test, row->kind);
+	struct dma_buf_locking *l = dma_buf_locking_create(test, row->kind);
 	struct dma_resv *resv = l->exp->dmabuf->resv;
 	unsigned int i;
 
@@ -494,8 +494,7 @@ static void dma_buf_locking_life(struct dma_buf_locking *l)
 static void dma_buf_locking_callbacks_test(struct kunit *test)
 {
 	const struct dma_buf_locking_callback *row = test->param_value;
-	struct dma_buf_locking *l = dma_buf_locking_begin_row(test,
-							      MOCK_DYNAMIC);
+	struct dma_buf_locking *l = dma_buf_locking_create(test, MOCK_DYNAMIC);
 	unsigned int i, seen = 0;
 
 	dma_buf_locking_life(l);

@@ -14,9 +14,9 @@
 #include "mock.h"
 
 /* A vma without a process: enough for the checks before the mapping. */
-static struct vm_area_struct *dma_buf_mmap_vma(struct kunit *test,
-					       unsigned long pgoff,
-					       unsigned long pages)
+static struct vm_area_struct *dma_buf_mmap_vma_create(struct kunit *test,
+						      unsigned long pgoff,
+						      unsigned long pages)
 {
 	struct vm_area_struct *vma = kunit_kzalloc(test, sizeof(*vma),
 						   GFP_KERNEL);
@@ -82,7 +82,7 @@ static void dma_buf_mmap_file_bounds(struct kunit *test)
 	dma_buf_mmap_skip_large(test, row);
 	exp = mock_exporter_create(test, 0, row->size);
 	file = exp->dmabuf->file;
-	vma = dma_buf_mmap_vma(test, row->pgoff, row->pages);
+	vma = dma_buf_mmap_vma_create(test, row->pgoff, row->pages);
 	vma->vm_file = file;
 
 	KUNIT_EXPECT_EQ(test, file->f_op->mmap(file, vma), row->file_ret);
@@ -107,7 +107,7 @@ static void dma_buf_mmap_other_put(void *file)
 }
 
 /* File of an importing device, as the vma's initial file. */
-static struct file *dma_buf_mmap_other(struct kunit *test)
+static struct file *dma_buf_mmap_file_create(struct kunit *test)
 {
 	struct file *file;
 	int ret;
@@ -128,7 +128,7 @@ static struct file *dma_buf_mmap_other(struct kunit *test)
 static void dma_buf_mmap_call_bounds(struct kunit *test)
 {
 	const struct dma_buf_mmap_row *row = test->param_value;
-	struct file *other = dma_buf_mmap_other(test);
+	struct file *other = dma_buf_mmap_file_create(test);
 	struct vm_area_struct *vma;
 	struct mock_exporter *exp;
 	struct file *file;
@@ -136,7 +136,7 @@ static void dma_buf_mmap_call_bounds(struct kunit *test)
 	dma_buf_mmap_skip_large(test, row);
 	exp = mock_exporter_create(test, 0, row->size);
 	file = exp->dmabuf->file;
-	vma = dma_buf_mmap_vma(test, 77, row->pages);
+	vma = dma_buf_mmap_vma_create(test, 77, row->pages);
 	vma->vm_file = get_file(other);
 
 	KUNIT_EXPECT_EQ(test, dma_buf_mmap(exp->dmabuf, vma, row->pgoff),
@@ -158,9 +158,9 @@ static void dma_buf_mmap_without_op(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_BARE, PAGE_SIZE);
-	struct vm_area_struct *vma = dma_buf_mmap_vma(test, 0, 1);
+	struct vm_area_struct *vma = dma_buf_mmap_vma_create(test, 0, 1);
 	struct file *file = exp->dmabuf->file;
-	struct file *other = dma_buf_mmap_other(test);
+	struct file *other = dma_buf_mmap_file_create(test);
 
 	KUNIT_EXPECT_EQ(test, file->f_op->mmap(file, vma), -EINVAL);
 
@@ -188,8 +188,8 @@ static void dma_buf_mmap_call_fails(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, 0, 4 * PAGE_SIZE);
-	struct vm_area_struct *vma = dma_buf_mmap_vma(test, 77, 2);
-	struct file *other = dma_buf_mmap_other(test);
+	struct vm_area_struct *vma = dma_buf_mmap_vma_create(test, 77, 2);
+	struct file *other = dma_buf_mmap_file_create(test);
 	const int *error = test->param_value;
 
 	exp->fail[MOCK_MMAP] = *error;
@@ -208,7 +208,7 @@ static void dma_buf_mmap_file_fails(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, 0, 4 * PAGE_SIZE);
-	struct vm_area_struct *vma = dma_buf_mmap_vma(test, 0, 2);
+	struct vm_area_struct *vma = dma_buf_mmap_vma_create(test, 0, 2);
 	struct file *file = exp->dmabuf->file;
 	const int *error = test->param_value;
 
@@ -241,10 +241,10 @@ static int dma_buf_mmap_swap(struct dma_buf *dmabuf,
 static void dma_buf_mmap_call_fails_swapped(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
-	struct vm_area_struct *vma = dma_buf_mmap_vma(test, 77, 1);
-	struct file *other = dma_buf_mmap_other(test);
+	struct vm_area_struct *vma = dma_buf_mmap_vma_create(test, 77, 1);
+	struct file *other = dma_buf_mmap_file_create(test);
 
-	dma_buf_mmap_swap_to = dma_buf_mmap_other(test);
+	dma_buf_mmap_swap_to = dma_buf_mmap_file_create(test);
 	exp->ops.mmap = dma_buf_mmap_swap_and_fail;
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
 
@@ -261,10 +261,10 @@ static void dma_buf_mmap_call_fails_swapped(struct kunit *test)
 static void dma_buf_mmap_call_swapped(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
-	struct vm_area_struct *vma = dma_buf_mmap_vma(test, 77, 1);
-	struct file *other = dma_buf_mmap_other(test);
+	struct vm_area_struct *vma = dma_buf_mmap_vma_create(test, 77, 1);
+	struct file *other = dma_buf_mmap_file_create(test);
 
-	dma_buf_mmap_swap_to = dma_buf_mmap_other(test);
+	dma_buf_mmap_swap_to = dma_buf_mmap_file_create(test);
 	exp->ops.mmap = dma_buf_mmap_swap;
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
 
@@ -283,7 +283,7 @@ static void dma_buf_mmap_no_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	struct mock_holder *holder = mock_holder(test, exp->dmabuf->resv);
-	struct vm_area_struct *vma = dma_buf_mmap_vma(test, 0, 1);
+	struct vm_area_struct *vma = dma_buf_mmap_vma_create(test, 0, 1);
 	struct file *file = exp->dmabuf->file;
 
 	KUNIT_EXPECT_EQ(test, file->f_op->mmap(file, vma), 0);

@@ -85,7 +85,7 @@ static void dma_buf_waiter_init(struct dma_buf_waiter *waiter,
 }
 
 static struct dma_buf_waiter *
-dma_buf_waiter(struct kunit *test, struct mock_exporter *exp, u32 events)
+dma_buf_waiter_create(struct kunit *test, struct mock_exporter *exp, u32 events)
 {
 	struct dma_buf_waiter *waiter = kunit_kzalloc(test, sizeof(*waiter),
 						      GFP_KERNEL);
@@ -253,7 +253,7 @@ static void dma_buf_poll_ready_arms_nothing(struct kunit *test)
 	struct dma_fence *fence;
 
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
-	waiter = dma_buf_waiter(test, exp, POLLIN);
+	waiter = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
 	KUNIT_EXPECT_FALSE(test, mock_fence_armed(fence));
 	dma_fence_signal(fence);
@@ -271,7 +271,7 @@ static void dma_buf_poll_references(struct kunit *test)
 	struct dma_fence *fence, *next;
 
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	waiter = dma_buf_waiter(test, exp, DMA_BUF_POLL_BOTH);
+	waiter = dma_buf_waiter_create(test, exp, DMA_BUF_POLL_BOTH);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 	KUNIT_EXPECT_TRUE(test, mock_fence_armed(fence));
 	KUNIT_EXPECT_EQ(test, file_count(exp->dmabuf->file), 1);
@@ -362,7 +362,7 @@ dma_buf_poll_wait_for(struct kunit *test,
 		fence[i] = mock_fence_create(test, tl, row->share_lock);
 		mock_fence_add(test, exp->dmabuf, fence[i], row->usage);
 	}
-	waiter = dma_buf_waiter(test, exp, row->events);
+	waiter = dma_buf_waiter_create(test, exp, row->events);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 
 	return waiter;
@@ -419,7 +419,7 @@ static void dma_buf_poll_in_then_out(struct kunit *test)
 
 	writer = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	reader = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
-	waiter = dma_buf_waiter(test, exp, DMA_BUF_POLL_BOTH);
+	waiter = dma_buf_waiter_create(test, exp, DMA_BUF_POLL_BOTH);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 
 	dma_fence_signal(writer);
@@ -443,7 +443,7 @@ static void dma_buf_poll_in_not_by_reader(struct kunit *test)
 
 	writer = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	reader = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
-	waiter = dma_buf_waiter(test, exp, POLLIN);
+	waiter = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 	KUNIT_EXPECT_FALSE(test, mock_fence_armed(reader));
 
@@ -464,7 +464,7 @@ static void dma_buf_poll_added_meanwhile(struct kunit *test)
 	struct dma_fence *one, *two;
 
 	one = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	waiter = dma_buf_waiter(test, exp, POLLIN);
+	waiter = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 	two = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 
@@ -494,7 +494,7 @@ static void dma_buf_poll_arms_in_task(struct kunit *test)
 		mock_fence_add(test, exp->dmabuf, fence[i],
 			       DMA_RESV_USAGE_WRITE);
 	}
-	waiter = dma_buf_waiter(test, exp, POLLIN);
+	waiter = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 	for (i = ARRAY_SIZE(fence); i--;) {
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 0), 0);
@@ -512,7 +512,8 @@ static void dma_buf_poll_arms_in_task(struct kunit *test)
 static void dma_buf_poll_edge_asks_again(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
-	struct dma_buf_waiter *waiter = dma_buf_waiter(test, exp, POLLIN);
+	struct dma_buf_waiter *waiter =
+		dma_buf_waiter_create(test, exp, POLLIN);
 	struct dma_fence *fence;
 	int i;
 
@@ -542,7 +543,7 @@ static void dma_buf_poll_repoll_arms(struct kunit *test)
 	struct dma_fence *fence;
 	int i;
 
-	waiter = dma_buf_waiter(test, exp, POLLIN);
+	waiter = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
 
 	for (i = 1; i <= 3; i++) {
@@ -565,7 +566,7 @@ static void dma_buf_poll_ask_often(struct kunit *test)
 	int i;
 
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	waiter = dma_buf_waiter(test, exp, POLLIN);
+	waiter = dma_buf_waiter_create(test, exp, POLLIN);
 	for (i = 0; i < 10; i++)
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 	dma_fence_signal(fence);
@@ -582,7 +583,7 @@ static void dma_buf_poll_many_waiters(struct kunit *test)
 
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	for (i = 0; i < ARRAY_SIZE(waiter); i++) {
-		waiter[i] = dma_buf_waiter(test, exp, POLLIN);
+		waiter[i] = dma_buf_waiter_create(test, exp, POLLIN);
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter[i]), 0);
 	}
 	dma_fence_signal(fence);
@@ -598,11 +599,11 @@ static void dma_buf_poll_first_leaves(struct kunit *test)
 	struct dma_fence *fence;
 
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	leaver = dma_buf_waiter(test, exp, POLLIN);
+	leaver = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(leaver), 0);
 	dma_buf_waiter_leave(test, leaver);
 
-	stayer = dma_buf_waiter(test, exp, POLLIN);
+	stayer = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(stayer), 0);
 	dma_fence_signal(fence);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(stayer, 1), 1);
@@ -623,7 +624,7 @@ static void dma_buf_poll_all_leave(struct kunit *test)
 	for (i = 0; i < 3; i++) {
 		fence = mock_fence_busy(test, exp->dmabuf,
 					DMA_RESV_USAGE_WRITE);
-		waiter = dma_buf_waiter(test, exp, POLLIN);
+		waiter = dma_buf_waiter_create(test, exp, POLLIN);
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 		dma_buf_waiter_leave(test, waiter);
 		dma_fence_signal(fence);
@@ -632,7 +633,7 @@ static void dma_buf_poll_all_leave(struct kunit *test)
 	}
 
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	waiter = dma_buf_waiter(test, exp, POLLIN);
+	waiter = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 	dma_fence_signal(fence);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
@@ -667,13 +668,13 @@ static void dma_buf_poll_late_waiter(struct kunit *test)
 	struct dma_fence *fence[2];
 
 	fence[0] = mock_fence_busy(test, exp->dmabuf, row->usage);
-	first = dma_buf_waiter(test, exp, row->events);
+	first = dma_buf_waiter_create(test, exp, row->events);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(first), 0);
 	if (row->leaves)
 		dma_buf_waiter_leave(test, first);
 
 	fence[1] = mock_fence_busy(test, exp->dmabuf, row->usage);
-	second = dma_buf_waiter(test, exp, row->events);
+	second = dma_buf_waiter_create(test, exp, row->events);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(second), 0);
 
 	dma_fence_signal(fence[row->reverse]);
@@ -696,8 +697,8 @@ static void dma_buf_poll_other_event(struct kunit *test)
 
 	writer = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	reader = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
-	in = dma_buf_waiter(test, exp, POLLIN);
-	out = dma_buf_waiter(test, exp, POLLOUT);
+	in = dma_buf_waiter_create(test, exp, POLLIN);
+	out = dma_buf_waiter_create(test, exp, POLLOUT);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(in), 0);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(out), 0);
 
@@ -718,10 +719,10 @@ static void dma_buf_poll_both_events(struct kunit *test)
 	struct dma_fence *writer;
 
 	writer = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	in = dma_buf_waiter(test, exp, POLLIN);
+	in = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(in), 0);
 	/* The fence is counted for IN already, and now for OUT as well. */
-	both = dma_buf_waiter(test, exp, DMA_BUF_POLL_BOTH);
+	both = dma_buf_waiter_create(test, exp, DMA_BUF_POLL_BOTH);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(both), 0);
 
 	dma_fence_signal(writer);
@@ -751,8 +752,8 @@ static void dma_buf_poll_queue_and_signal(struct file *file,
 }
 
 static struct dma_buf_poll_queueing *
-dma_buf_poll_queueing(struct kunit *test, struct mock_exporter *exp,
-		      struct dma_fence *fence, bool signal_first)
+dma_buf_poll_queueing_create(struct kunit *test, struct mock_exporter *exp,
+			     struct dma_fence *fence, bool signal_first)
 {
 	struct dma_buf_poll_queueing *q = kunit_kzalloc(test, sizeof(*q),
 							GFP_KERNEL);
@@ -780,7 +781,7 @@ static void dma_buf_poll_signal_before_queue(struct kunit *test)
 	struct dma_fence *fence;
 
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	q = dma_buf_poll_queueing(test, exp, fence, true);
+	q = dma_buf_poll_queueing_create(test, exp, fence, true);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(&q->waiter), POLLIN);
 }
 
@@ -797,11 +798,11 @@ static void dma_buf_poll_signal_after_queue(struct kunit *test)
 	struct dma_fence *one, *two;
 
 	one = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	other = dma_buf_waiter(test, exp, POLLIN);
+	other = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(other), 0);
 	two = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 
-	q = dma_buf_poll_queueing(test, exp, one, false);
+	q = dma_buf_poll_queueing_create(test, exp, one, false);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(&q->waiter), 0);
 	KUNIT_EXPECT_EQ(test, q->waiter.asides, 0);
 	KUNIT_EXPECT_EQ(test, other->wakes, 0);
@@ -853,9 +854,9 @@ static void dma_buf_poll_edge_wake_is_true(struct kunit *test)
 		kunit_skip(test, "polls in an RCU section, which must not sleep");
 
 	m.exp = mock_exporter_create(test, 0, SZ_8K);
-	m.waiter = dma_buf_waiter(test, m.exp, POLLIN);
+	m.waiter = dma_buf_waiter_create(test, m.exp, POLLIN);
 	m.fence = mock_fence_create(test, tl, false);
-	epoll = dma_buf_waiter(test, m.exp, POLLIN);
+	epoll = dma_buf_waiter_create(test, m.exp, POLLIN);
 
 	/* Have the polling state allocated. */
 	fence = mock_fence_busy(test, m.exp->dmabuf, DMA_RESV_USAGE_WRITE);
@@ -902,7 +903,8 @@ static void dma_buf_poll_in_enables_no_reader(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct mock_timeline *tl = mock_timeline_create(test);
-	struct dma_buf_waiter *waiter = dma_buf_waiter(test, exp, POLLIN);
+	struct dma_buf_waiter *waiter =
+		dma_buf_waiter_create(test, exp, POLLIN);
 
 	mock_fence_add(test, exp->dmabuf, mock_fence_create(test, tl, false),
 		       DMA_RESV_USAGE_READ);
@@ -924,7 +926,7 @@ static void dma_buf_poll_no_lock(struct kunit *test)
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	holder = mock_holder(test, exp->dmabuf->resv);
 	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, POLLIN), 0);
-	waiter = dma_buf_waiter(test, exp, POLLIN);
+	waiter = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 	dma_fence_signal(fence);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
@@ -948,8 +950,8 @@ static void dma_buf_poll_shared_resv(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(two));
 
 	fence = mock_fence_busy(test, one->dmabuf, DMA_RESV_USAGE_WRITE);
-	waiter_one = dma_buf_waiter(test, one, POLLIN);
-	waiter_two = dma_buf_waiter(test, two, POLLOUT);
+	waiter_one = dma_buf_waiter_create(test, one, POLLIN);
+	waiter_two = dma_buf_waiter_create(test, two, POLLOUT);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter_one), 0);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter_two), 0);
 
@@ -979,7 +981,7 @@ static void dma_buf_poll_close_armed(struct kunit *test)
 	exp->info.resv = mock_resv_create(test);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	waiter = dma_buf_waiter(test, exp, DMA_BUF_POLL_BOTH);
+	waiter = dma_buf_waiter_create(test, exp, DMA_BUF_POLL_BOTH);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 	KUNIT_EXPECT_TRUE(test, mock_fence_armed(fence));
 
@@ -1029,8 +1031,8 @@ struct dma_buf_poll_race {
 };
 
 /* Busy buffers, each with two waiters that are about to poll. */
-static struct dma_buf_poll_race *dma_buf_poll_race(struct kunit *test,
-						   int fences)
+static struct dma_buf_poll_race *dma_buf_poll_race_create(struct kunit *test,
+							  int fences)
 {
 	struct dma_buf_poll_race *race;
 	int i;
@@ -1040,8 +1042,10 @@ static struct dma_buf_poll_race *dma_buf_poll_race(struct kunit *test,
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
 		race->exp[i] = mock_exporter_create(test, 0, SZ_8K);
 		race->fence[i] = dma_buf_poll_busy(test, race->exp[i], fences);
-		race->waiter[i][0] = dma_buf_waiter(test, race->exp[i], POLLIN);
-		race->waiter[i][1] = dma_buf_waiter(test, race->exp[i], POLLIN);
+		race->waiter[i][0] =
+			dma_buf_waiter_create(test, race->exp[i], POLLIN);
+		race->waiter[i][1] =
+			dma_buf_waiter_create(test, race->exp[i], POLLIN);
 	}
 
 	return race;
@@ -1088,7 +1092,7 @@ static void dma_buf_poll_race_ask(void *data, unsigned int who)
  */
 static void dma_buf_poll_first_two(struct kunit *test)
 {
-	struct dma_buf_poll_race *race = dma_buf_poll_race(test, 1);
+	struct dma_buf_poll_race *race = dma_buf_poll_race_create(test, 1);
 	int i;
 
 	mock_together(test, 2, dma_buf_poll_race_ask, race);
@@ -1124,7 +1128,8 @@ static void dma_buf_poll_race_close(void *data, unsigned int who)
 static void dma_buf_poll_close_races_signal(struct kunit *test)
 {
 	const struct dma_buf_poll_fences_row *row = test->param_value;
-	struct dma_buf_poll_race *race = dma_buf_poll_race(test, row->num);
+	struct dma_buf_poll_race *race =
+		dma_buf_poll_race_create(test, row->num);
 	int i;
 
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
@@ -1194,7 +1199,7 @@ static void dma_buf_poll_close_waits_for_callback(struct kunit *test)
 				      DMA_RESV_USAGE_WRITE);
 	KUNIT_ASSERT_EQ(test, dma_fence_add_callback(slow->fence, &slow->cb,
 						     dma_buf_poll_slow_cb), 0);
-	waiter = dma_buf_waiter(test, slow->exp, DMA_BUF_POLL_BOTH);
+	waiter = dma_buf_waiter_create(test, slow->exp, DMA_BUF_POLL_BOTH);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 	dma_buf_waiter_leave(test, waiter);
 
@@ -1217,7 +1222,7 @@ static void dma_buf_poll_close_signalled(struct kunit *test)
 		struct dma_fence *fence;
 
 		fence = dma_buf_poll_busy(test, exp, row->num);
-		waiter = dma_buf_waiter(test, exp, DMA_BUF_POLL_BOTH);
+		waiter = dma_buf_waiter_create(test, exp, DMA_BUF_POLL_BOTH);
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 		dma_fence_signal(fence);
 		dma_buf_waiter_leave(test, waiter);
@@ -1253,7 +1258,7 @@ static void dma_buf_poll_fence_outlives_lock(struct kunit *test)
 	spinlock_t *lock[2]; /* of the fences */
 	int i;
 
-	waiter = dma_buf_waiter(test, exp, POLLIN);
+	waiter = dma_buf_waiter_create(test, exp, POLLIN);
 	for (i = 0; i < ARRAY_SIZE(fence); i++) {
 		fence[i] = mock_fence_busy(test, exp->dmabuf,
 					   DMA_RESV_USAGE_WRITE);
@@ -1289,7 +1294,8 @@ static void dma_buf_poll_query_takes_lock(struct kunit *test)
 	for (waits = 0; waits < 2; waits++) {
 		struct mock_exporter *exp =
 			mock_exporter_create(test, 0, SZ_8K);
-		struct dma_buf_waiter *waiter = dma_buf_waiter(test, exp, POLLIN);
+		struct dma_buf_waiter *waiter =
+			dma_buf_waiter_create(test, exp, POLLIN);
 		spinlock_t *lock = NULL; /* of the fence */
 		struct dma_fence *fence;
 

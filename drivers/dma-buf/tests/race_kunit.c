@@ -105,7 +105,8 @@ struct dma_buf_race {
 	bool mapped;
 };
 
-static struct dma_buf_race *dma_buf_race(struct kunit *test, unsigned int kind)
+static struct dma_buf_race *dma_buf_race_create(struct kunit *test,
+						unsigned int kind)
 {
 	struct dma_buf_race *race = kunit_kzalloc(test, sizeof(*race),
 						  GFP_KERNEL);
@@ -252,7 +253,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_race, dma_buf_race_rows, desc);
 static void dma_buf_race_attach(struct kunit *test)
 {
 	const struct dma_buf_race_row *row = test->param_value;
-	struct dma_buf_race *race = dma_buf_race(test, row->kind);
+	struct dma_buf_race *race = dma_buf_race_create(test, row->kind);
 	struct dma_buf_attachment *stays[2];
 	struct mock_importer *imp;
 
@@ -315,7 +316,7 @@ static void dma_buf_race_walk_run(void *data, unsigned int who)
 static void dma_buf_race_walk_list(struct kunit *test)
 {
 	const struct dma_buf_race_row *row = test->param_value;
-	struct dma_buf_race *race = dma_buf_race(test, row->kind);
+	struct dma_buf_race *race = dma_buf_race_create(test, row->kind);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(race->exp));
 	race->attach = mock_attach(test, race->exp);
@@ -381,7 +382,7 @@ static void dma_buf_race_vmap_run(void *data, unsigned int who)
  */
 static void dma_buf_race_vmap(struct kunit *test)
 {
-	struct dma_buf_race *race = dma_buf_race(test, 0);
+	struct dma_buf_race *race = dma_buf_race_create(test, 0);
 
 	race->exp->ops.vmap = dma_buf_race_vmap_op;
 	race->exp->ops.vunmap = dma_buf_race_vunmap_op;
@@ -441,7 +442,7 @@ static void dma_buf_race_map_run(void *data, unsigned int who)
 static void dma_buf_race_map(struct kunit *test)
 {
 	const struct dma_buf_race_row *row = test->param_value;
-	struct dma_buf_race *race = dma_buf_race(test, row->kind);
+	struct dma_buf_race *race = dma_buf_race_create(test, row->kind);
 
 	race->map_dma_buf = race->exp->ops.map_dma_buf;
 	race->exp->ops.map_dma_buf = dma_buf_race_map_op;

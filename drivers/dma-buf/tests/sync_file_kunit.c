@@ -325,9 +325,9 @@ static void dma_buf_sync_file_import_usage(struct kunit *test)
 }
 
 /* A fence array, as merged sync_files have. */
-static struct dma_fence *dma_buf_sync_file_array(struct kunit *test,
-						 struct dma_fence **fence,
-						 int num)
+static struct dma_fence *
+dma_buf_sync_file_array_create(struct kunit *test, struct dma_fence **fence,
+			       int num)
 {
 	struct dma_fence **copy = kcalloc(num, sizeof(*copy), GFP_KERNEL);
 	struct dma_fence_array *array;
@@ -362,7 +362,7 @@ static void dma_buf_sync_file_import_array(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(fence); i++)
 		fence[i] = mock_fence_create(test, tl, false);
-	array = dma_buf_sync_file_array(test, fence, ARRAY_SIZE(fence));
+	array = dma_buf_sync_file_array_create(test, fence, ARRAY_SIZE(fence));
 	KUNIT_EXPECT_EQ(test, dma_buf_sync_file_in(test, exp, DMA_BUF_SYNC_RW,
 						   dma_buf_sync_file_fd(test,
 									array)),
