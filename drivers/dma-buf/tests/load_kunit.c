@@ -34,7 +34,7 @@ static void dma_buf_load_attachments(struct kunit *test)
 	unsigned int notified = 0;
 	int i, at;
 
-	exp->quiet = true;
+	exp->no_log = true;
 	dmabuf = mock_export(exp);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
 	for (i = 0; i < DMA_BUF_LOAD_DYNAMIC; i++)

@@ -369,7 +369,7 @@ static void dma_buf_misuse_leak(struct kunit *test, struct mock_exporter *exp)
 {
 	struct inode *inode = file_inode(exp->dmabuf->file);
 
-	exp->leaks = true;
+	exp->expect_leak = true;
 	ihold(inode);
 	mock_put(exp);
 	EXPECT_WARNINGS(test, 1);

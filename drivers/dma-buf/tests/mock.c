@@ -27,7 +27,7 @@
 #define MOCK_DMA_BASE	0x10000000
 
 /* Limit of the memory of a mock buffer, even if the buffer is larger */
-#define MOCK_BACKED_MAX	SZ_64K
+#define MOCK_MEM_MAX	SZ_64K
 
 /* Room for the names of about twenty calls; a longer list is truncated. */
 #define MOCK_LIST_MAX	256
@@ -83,20 +83,21 @@ static bool mock_listed(struct dma_buf_attachment *attach)
 	return false;
 }
 
-static const char * const mock_bad_names[] = {
-	[MOCK_BAD_LOG_FULL] = "the log is full",
-	[MOCK_BAD_FENCE] = "no memory to add a fence in map_dma_buf",
-	[MOCK_BAD_TABLE] = "unmap_dma_buf of a table that is not mapped",
-	[MOCK_BAD_ATTACH] = "unmap_dma_buf of another attachment's table",
-	[MOCK_BAD_DIR] = "unmap_dma_buf in another direction than map_dma_buf",
-	[MOCK_BAD_PAGES] = "unmap_dma_buf of a table with changed pages",
-	[MOCK_BAD_VMAP] = "vmap of a buffer that is already mapped",
+static const char * const mock_violation_names[] = {
+	[MOCK_VIOLATION_LOG_FULL] = "the log is full",
+	[MOCK_VIOLATION_FENCE] = "no memory to add a fence in map_dma_buf",
+	[MOCK_VIOLATION_TABLE] = "unmap_dma_buf of a table that is not mapped",
+	[MOCK_VIOLATION_ATTACH] = "unmap_dma_buf of another attachment's table",
+	[MOCK_VIOLATION_DIR] =
+		"unmap_dma_buf in another direction than map_dma_buf",
+	[MOCK_VIOLATION_PAGES] = "unmap_dma_buf of a table with changed pages",
+	[MOCK_VIOLATION_VMAP] = "vmap of a buffer that is already mapped",
 };
 
 /* Record a violation, for which mock_exporter_check() fails the case. */
-static void mock_bad(struct mock_exporter *exp, enum mock_bad why)
+static void mock_violation(struct mock_exporter *exp, enum mock_violation why)
 {
-	set_bit(why, &exp->bad);
+	set_bit(why, &exp->violations);
 }
 
 /* Append one entry to the log. */
@@ -105,7 +106,7 @@ static void mock_record(struct dma_buf *dmabuf, const struct mock_call *call)
 	struct mock_exporter *exp = mock_of(dmabuf);
 	unsigned long flags;
 
-	if (exp->quiet)
+	if (exp->no_log)
 		return;
 
 	spin_lock_irqsave(&exp->log_lock, flags);
@@ -114,7 +115,7 @@ static void mock_record(struct dma_buf *dmabuf, const struct mock_call *call)
 		exp->log[exp->calls].locked = dma_resv_is_locked(dmabuf->resv);
 		exp->calls++;
 	} else {
-		mock_bad(exp, MOCK_BAD_LOG_FULL);
+		mock_violation(exp, MOCK_VIOLATION_LOG_FULL);
 	}
 	spin_unlock_irqrestore(&exp->log_lock, flags);
 }
@@ -122,12 +123,12 @@ static void mock_record(struct dma_buf *dmabuf, const struct mock_call *call)
 static void mock_record_attach(struct dma_buf_attachment *attach,
 			       enum mock_op op, enum dma_data_direction dir)
 {
-	bool quiet = mock_of(attach->dmabuf)->quiet;
+	bool no_log = mock_of(attach->dmabuf)->no_log;
 	struct mock_call call = {
 		.op = op,
 		.dir = dir,
 		.arg = attach,
-		.listed = !quiet && mock_listed(attach),
+		.listed = !no_log && mock_listed(attach),
 	};
 
 	mock_record(attach->dmabuf, &call);
@@ -165,7 +166,7 @@ static void mock_op_unpin(struct dma_buf_attachment *attach)
 /* Describe the memory page by page, with an invented DMA address for each. */
 static int mock_table_fill(struct mock_exporter *exp, struct sg_table *sgt)
 {
-	unsigned int pages = exp->backed >> PAGE_SHIFT;
+	unsigned int pages = exp->mem_size >> PAGE_SHIFT;
 	struct scatterlist *sg;
 	unsigned int i;
 	int ret;
@@ -186,7 +187,7 @@ static int mock_table_fill(struct mock_exporter *exp, struct sg_table *sgt)
 	if (exp->sg_merge) {
 		/* Otherwise dma_length and length are the same field. */
 		if (IS_ENABLED(CONFIG_NEED_SG_DMA_LENGTH))
-			sg_dma_len(sgt->sgl) = exp->backed - exp->sg_offset;
+			sg_dma_len(sgt->sgl) = exp->mem_size - exp->sg_offset;
 		sgt->nents = 1;
 	}
 	if (exp->no_pages)
@@ -204,7 +205,7 @@ static void mock_map_leave_fence(struct mock_exporter *exp)
 		return;
 
 	if (dma_resv_reserve_fences(exp->dmabuf->resv, 1))
-		mock_bad(exp, MOCK_BAD_FENCE);
+		mock_violation(exp, MOCK_VIOLATION_FENCE);
 	else
 		dma_resv_add_fence(exp->dmabuf->resv, exp->fence_on_map,
 				   DMA_RESV_USAGE_KERNEL);
@@ -244,7 +245,7 @@ static struct sg_table *mock_op_map_dma_buf(struct dma_buf_attachment *attach,
 /* Does the table have the exporter's pages? It must, with DMABUF_DEBUG too. */
 static bool mock_table_intact(struct mock_exporter *exp, struct sg_table *sgt)
 {
-	unsigned int pages = exp->backed >> PAGE_SHIFT;
+	unsigned int pages = exp->mem_size >> PAGE_SHIFT;
 	struct scatterlist *sg;
 	unsigned int i;
 
@@ -279,18 +280,18 @@ static void mock_op_unmap_dma_buf(struct dma_buf_attachment *attach,
 
 	mock_record_attach(attach, MOCK_UNMAP_DMA_BUF, dir);
 	if (!table) {
-		mock_bad(exp, MOCK_BAD_TABLE);
+		mock_violation(exp, MOCK_VIOLATION_TABLE);
 		return;
 	}
 	if (table->attach != attach)
-		mock_bad(exp, MOCK_BAD_ATTACH);
+		mock_violation(exp, MOCK_VIOLATION_ATTACH);
 	if (table->dir != dir)
-		mock_bad(exp, MOCK_BAD_DIR);
+		mock_violation(exp, MOCK_VIOLATION_DIR);
 	if (!mock_table_intact(exp, sgt))
-		mock_bad(exp, MOCK_BAD_PAGES);
+		mock_violation(exp, MOCK_VIOLATION_PAGES);
 
 	list_del(&table->node);
-	table->base.orig_nents = exp->backed >> PAGE_SHIFT;
+	table->base.orig_nents = exp->mem_size >> PAGE_SHIFT;
 	sg_free_table(&table->base);
 	kfree(table);
 }
@@ -361,7 +362,7 @@ static int mock_op_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	if (exp->fail[MOCK_MMAP])
 		return exp->fail[MOCK_MMAP];
 
-	if (!vma->vm_mm || (vma->vm_pgoff << PAGE_SHIFT) + len > exp->backed)
+	if (!vma->vm_mm || (vma->vm_pgoff << PAGE_SHIFT) + len > exp->mem_size)
 		return 0;
 
 	return remap_pfn_range(vma, vma->vm_start,
@@ -377,8 +378,8 @@ static int mock_op_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	mock_record(dmabuf, &call);
 	iosys_map_set_vaddr(map, exp->vaddr);
-	if (exp->vmaps && !exp->unbalanced)
-		mock_bad(exp, MOCK_BAD_VMAP);
+	if (exp->vmaps && !exp->expect_imbalance)
+		mock_violation(exp, MOCK_VIOLATION_VMAP);
 	if (!exp->fail[MOCK_VMAP])
 		exp->vmaps++;
 
@@ -448,16 +449,15 @@ static void mock_exporter_check(struct mock_exporter *exp)
 	struct kunit *test = exp->test;
 	unsigned int why;
 
-	for_each_set_bit(why, &exp->bad, MOCK_BADS)
-		KUNIT_FAIL(test, "violation: %s",
-			   mock_bad_names[why]);
-	if (exp->unbalanced)
+	for_each_set_bit(why, &exp->violations, MOCK_VIOLATIONS)
+		KUNIT_FAIL(test, "violation: %s", mock_violation_names[why]);
+	if (exp->expect_imbalance)
 		return;
 
 	KUNIT_EXPECT_EQ(test, exp->pins, 0);
 	KUNIT_EXPECT_EQ(test, exp->vmaps, 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&exp->tables));
-	if (!exp->quiet)
+	if (!exp->no_log)
 		KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_RELEASE),
 				exp->releases);
 }
@@ -478,7 +478,7 @@ static void mock_exporter_end(void *data)
 	if (exp->held)
 		mock_put(exp);
 
-	if (exp->leaks) {
+	if (exp->expect_leak) {
 		KUNIT_EXPECT_EQ(test, exp->releases, 0);
 		mock_exporter_park(exp);
 		return;
@@ -492,7 +492,7 @@ static void mock_exporter_end(void *data)
 
 	KUNIT_EXPECT_EQ(test, exp->releases, exp->exported ? 1 : 0);
 	mock_exporter_check(exp);
-	free_pages_exact(exp->vaddr, exp->backed);
+	free_pages_exact(exp->vaddr, exp->mem_size);
 	kfree(exp);
 }
 
@@ -529,9 +529,9 @@ struct mock_exporter *mock_exporter_alloc(struct kunit *test,
 	spin_lock_init(&exp->log_lock);
 	init_completion(&exp->released);
 
-	exp->backed = clamp_t(size_t, PAGE_ALIGN(size), PAGE_SIZE,
-			      MOCK_BACKED_MAX);
-	exp->vaddr = alloc_pages_exact(exp->backed, GFP_KERNEL | __GFP_ZERO);
+	exp->mem_size =
+		clamp_t(size_t, PAGE_ALIGN(size), PAGE_SIZE, MOCK_MEM_MAX);
+	exp->vaddr = alloc_pages_exact(exp->mem_size, GFP_KERNEL | __GFP_ZERO);
 	if (!exp->vaddr) {
 		kfree(exp);
 		exp = NULL;

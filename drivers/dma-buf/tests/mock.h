@@ -41,15 +41,15 @@ enum mock_op {
 };
 
 /* Violations that the exporter detects. */
-enum mock_bad {
-	MOCK_BAD_LOG_FULL,
-	MOCK_BAD_FENCE,
-	MOCK_BAD_TABLE,
-	MOCK_BAD_ATTACH,
-	MOCK_BAD_DIR,
-	MOCK_BAD_PAGES,
-	MOCK_BAD_VMAP,
-	MOCK_BADS
+enum mock_violation {
+	MOCK_VIOLATION_LOG_FULL,
+	MOCK_VIOLATION_FENCE,
+	MOCK_VIOLATION_TABLE,
+	MOCK_VIOLATION_ATTACH,
+	MOCK_VIOLATION_DIR,
+	MOCK_VIOLATION_PAGES,
+	MOCK_VIOLATION_VMAP,
+	MOCK_VIOLATIONS
 };
 
 /* For &mock_exporter.fail: return NULL instead of an errno. */
@@ -85,7 +85,7 @@ struct mock_call {
  * @info: argument of dma_buf_export()
  * @dmabuf: the buffer, valid while the exporter holds its reference
  * @vaddr: address of the memory
- * @backed: size of the memory in bytes
+ * @mem_size: size of the memory in bytes
  * @fail: errno to return for each callback, or MOCK_NULL; 0 to succeed
  * @sg_offset: offset into the first page of each table
  * @sg_merge: map to a single DMA segment, like an IOMMU
@@ -99,21 +99,21 @@ struct mock_call {
  * @vmaps: number of vmaps that are not undone
  * @tables: tables that are mapped
  * @last_table: table that was mapped last
- * @bad: violations so far, bits of &enum mock_bad
+ * @violations: violations so far, bits of &enum mock_violation
  * @releases: number of calls of @ops.release
  * @released: completed by the first release
  * @exported: the buffer was exported
  * @held: the exporter still holds its own reference
- * @leaks: the case makes the core leak the buffer on purpose
- * @unbalanced: the case leaves a pin, vmap or table in place on purpose
- * @quiet: do not log, since there are too many calls
+ * @expect_leak: the case makes the core leak the buffer on purpose
+ * @expect_imbalance: the case leaves a pin, vmap or table in place on purpose
+ * @no_log: do not log, since there are too many calls
  */
 struct mock_exporter {
 	struct dma_buf_ops ops;
 	struct dma_buf_export_info info;
 	struct dma_buf *dmabuf;
 	void *vaddr;
-	size_t backed;
+	size_t mem_size;
 	int fail[MOCK_OPS];
 	unsigned int sg_offset;
 	bool sg_merge;
@@ -127,14 +127,14 @@ struct mock_exporter {
 	int vmaps;
 	struct list_head tables;
 	struct sg_table *last_table;
-	unsigned long bad;
+	unsigned long violations;
 	int releases;
 	struct completion released;
 	bool exported;
 	bool held;
-	bool leaks;
-	bool unbalanced;
-	bool quiet;
+	bool expect_leak;
+	bool expect_imbalance;
+	bool no_log;
 
 	/* private: used at the end of the case */
 	struct kunit *test;

@@ -115,7 +115,7 @@ static struct dma_buf_race *dma_buf_race_create(struct kunit *test,
 	test->priv = race;
 	race->test = test;
 	race->exp = mock_exporter_alloc(test, kind, SZ_8K);
-	race->exp->quiet = true;
+	race->exp->no_log = true;
 	race->dev = mock_device_create(test, "transient");
 	race->imp = mock_importer_create(test);
 	return race;

@@ -190,7 +190,7 @@ static void dma_buf_vmap_without_vunmap(struct kunit *test)
 	int i;
 
 	exp->ops.vunmap = NULL;
-	exp->unbalanced = true;
+	exp->expect_imbalance = true;
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
 
 	for (i = 0; i < 2; i++) {
@@ -280,7 +280,7 @@ static void dma_buf_vmap_threads(struct kunit *test)
 		.exp = mock_exporter_create(test, 0, SZ_8K),
 	};
 
-	crowd.exp->quiet = true;
+	crowd.exp->no_log = true;
 	mock_together(test, 4, dma_buf_vmap_often, &crowd);
 	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&crowd.failed), 0, "vmap failed");
 	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&crowd.other), 0,
