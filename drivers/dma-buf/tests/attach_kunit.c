@@ -76,7 +76,7 @@ static void dma_buf_attach_dynamic_null_ops(struct kunit *test)
 static void dma_buf_attach_bare(struct kunit *test)
 {
 	struct mock_exporter *exp =
-		mock_exporter_create(test, MOCK_BARE, SZ_8K);
+		mock_exporter_create(test, MOCK_MINIMAL, SZ_8K);
 
 	mock_detach(test, mock_attach(test, exp));
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);
@@ -91,11 +91,12 @@ static const struct dma_buf_attach_row {
 	bool revocable;
 } dma_buf_attach_rows[] = {
 	{ "static on static", 0, MOCK_STATIC, false },
-	{ "dynamic on static", 0, MOCK_FOLLOWS, true },
-	{ "dynamic without callback on static", 0, MOCK_PINS, false },
+	{ "dynamic on static", 0, MOCK_REVOCABLE, true },
+	{ "dynamic without callback on static", 0, MOCK_PINNING, false },
 	{ "static on dynamic", MOCK_DYNAMIC, MOCK_STATIC, false },
-	{ "dynamic on dynamic", MOCK_DYNAMIC, MOCK_FOLLOWS, true },
-	{ "dynamic without callback on dynamic", MOCK_DYNAMIC, MOCK_PINS, false },
+	{ "dynamic on dynamic", MOCK_DYNAMIC, MOCK_REVOCABLE, true },
+	{ "dynamic without callback on dynamic", MOCK_DYNAMIC, MOCK_PINNING,
+	  false },
 };
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_attach_row, dma_buf_attach_rows, desc);
@@ -184,7 +185,7 @@ static const struct dma_buf_attach_fail_row {
 } dma_buf_attach_fail_rows[] = {
 	{ "EBUSY, static", 0, MOCK_STATIC, -EBUSY },
 	{ "ENODEV, static on dynamic", MOCK_DYNAMIC, MOCK_STATIC, -ENODEV },
-	{ "ENOMEM, dynamic", MOCK_DYNAMIC, MOCK_FOLLOWS, -ENOMEM },
+	{ "ENOMEM, dynamic", MOCK_DYNAMIC, MOCK_REVOCABLE, -ENOMEM },
 };
 
 KUNIT_ARRAY_PARAM_DESC(dma_buf_attach_fail_row, dma_buf_attach_fail_rows, desc);

@@ -59,7 +59,7 @@ static void dma_buf_cpu_access_waits(struct kunit *test)
 static void dma_buf_cpu_access_bare(struct kunit *test)
 {
 	struct mock_exporter *exp =
-		mock_exporter_create(test, MOCK_BARE, SZ_8K);
+		mock_exporter_create(test, MOCK_MINIMAL, SZ_8K);
 	struct dma_fence *fence;
 
 	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);

@@ -34,7 +34,7 @@ static void dma_buf_export_fields(struct kunit *test)
 static void dma_buf_export_bare(struct kunit *test)
 {
 	struct mock_exporter *exp =
-		mock_exporter_create(test, MOCK_BARE, PAGE_SIZE);
+		mock_exporter_create(test, MOCK_MINIMAL, PAGE_SIZE);
 
 	mock_put(exp);
 	MOCK_EXPECT_LOG(test, exp, MOCK_RELEASE);

@@ -346,7 +346,8 @@ static void dma_buf_iter_race_run(void *data, unsigned int who)
  */
 static void dma_buf_iter_race(struct kunit *test)
 {
-	struct mock_exporter *exp = mock_exporter_alloc(test, MOCK_BARE, SZ_4K);
+	struct mock_exporter *exp =
+		mock_exporter_alloc(test, MOCK_MINIMAL, SZ_4K);
 	struct dma_buf_iter_race *race;
 	int tries = 250;
 

@@ -90,7 +90,7 @@ static void dma_buf_kmap_bounds(struct kunit *test)
 static void dma_buf_kmap_without_ops(struct kunit *test)
 {
 	struct mock_exporter *exp =
-		mock_exporter_create(test, MOCK_BARE, PAGE_SIZE);
+		mock_exporter_create(test, MOCK_MINIMAL, PAGE_SIZE);
 
 	KUNIT_EXPECT_NULL(test, dma_buf_kmap(exp->dmabuf, 0));
 	dma_buf_kunmap(exp->dmabuf, 0, NULL);

@@ -121,20 +121,20 @@ static const struct dma_buf_mix_row {
 		"static on static", 0, MOCK_STATIC,
 		2, { MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF }
 	}, {
-		"dynamic on static", 0, MOCK_FOLLOWS,
+		"dynamic on static", 0, MOCK_REVOCABLE,
 		2, { MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF }
 	}, {
-		"dynamic without callback on static", 0, MOCK_PINS,
+		"dynamic without callback on static", 0, MOCK_PINNING,
 		2, { MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF }
 	}, {
 		"static on dynamic", MOCK_DYNAMIC, MOCK_STATIC,
 		4, { MOCK_PIN, MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF, MOCK_UNPIN }
 	}, {
-		"dynamic on dynamic", MOCK_DYNAMIC, MOCK_FOLLOWS,
+		"dynamic on dynamic", MOCK_DYNAMIC, MOCK_REVOCABLE,
 		2, { MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF }
 	}, {
-		"dynamic without callback on dynamic", MOCK_DYNAMIC, MOCK_PINS,
-		2, { MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF }
+		"dynamic without callback on dynamic", MOCK_DYNAMIC,
+		MOCK_PINNING, 2, { MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF }
 	},
 };
 
@@ -548,7 +548,7 @@ static void dma_buf_map_invalidate(struct kunit *test)
 	for (i = 0; i < *num; i++) {
 		attach[i] = mock_attach_dynamic(test, exp);
 		if (i % 8 == 0)
-			mock_attach_as(test, exp, MOCK_PINS);
+			mock_attach_as(test, exp, MOCK_PINNING);
 	}
 	mock_attach(test, exp);
 

@@ -157,7 +157,7 @@ static void dma_buf_mmap_call_bounds(struct kunit *test)
 static void dma_buf_mmap_without_op(struct kunit *test)
 {
 	struct mock_exporter *exp =
-		mock_exporter_create(test, MOCK_BARE, PAGE_SIZE);
+		mock_exporter_create(test, MOCK_MINIMAL, PAGE_SIZE);
 	struct vm_area_struct *vma = dma_buf_mmap_vma_create(test, 0, 1);
 	struct file *file = exp->dmabuf->file;
 	struct file *other = dma_buf_mmap_file_create(test);

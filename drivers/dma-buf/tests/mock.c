@@ -33,7 +33,7 @@
 #define MOCK_LIST_MAX	256
 
 /* Long enough for a loaded emulator, short enough for interactive use */
-#define MOCK_PATIENCE	(5 * HZ)
+#define MOCK_TIMEOUT	(5 * HZ)
 
 static const char * const mock_op_names[] = {
 	[MOCK_ATTACH] = "attach",
@@ -394,7 +394,7 @@ static void mock_op_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	mock_of(dmabuf)->vmaps--;
 }
 
-static const struct dma_buf_ops mock_ops_bare = {
+static const struct dma_buf_ops mock_ops_minimal = {
 	.map_dma_buf = mock_op_map_dma_buf,
 	.unmap_dma_buf = mock_op_unmap_dma_buf,
 	.release = mock_op_release,
@@ -427,7 +427,7 @@ static const struct dma_buf_ops mock_ops_full = {
 bool mock_wait_released(struct mock_exporter *exp)
 {
 	flush_delayed_fput();
-	return wait_for_completion_timeout(&exp->released, MOCK_PATIENCE);
+	return wait_for_completion_timeout(&exp->released, MOCK_TIMEOUT);
 }
 
 /**
@@ -499,7 +499,7 @@ static void mock_exporter_end(void *data)
 /**
  * mock_exporter_alloc - allocate an exporter without a buffer
  * @test: the case
- * @kind: MOCK_DYNAMIC, MOCK_BARE, or-ed
+ * @kind: MOCK_DYNAMIC, MOCK_MINIMAL, or-ed
  * @size: size of the buffer in bytes
  *
  * Return: The exporter.
@@ -512,7 +512,7 @@ struct mock_exporter *mock_exporter_alloc(struct kunit *test,
 	KUNIT_ASSERT_NOT_NULL(test, exp);
 
 	exp->test = test;
-	exp->ops = kind & MOCK_BARE ? mock_ops_bare : mock_ops_full;
+	exp->ops = kind & MOCK_MINIMAL ? mock_ops_minimal : mock_ops_full;
 	if (kind & MOCK_DYNAMIC) {
 		exp->ops.pin = mock_op_pin;
 		exp->ops.unpin = mock_op_unpin;
@@ -751,7 +751,7 @@ struct dma_buf_attachment *mock_attach_as(struct kunit *test,
 		attach = dma_buf_attach(exp->dmabuf, dev);
 	} else {
 		imp = mock_importer_create(test);
-		if (kind == MOCK_PINS)
+		if (kind == MOCK_PINNING)
 			imp->ops.invalidate_mappings = NULL;
 		attach = dma_buf_dynamic_attach(exp->dmabuf, dev, &imp->ops, imp);
 	}
@@ -768,7 +768,7 @@ struct dma_buf_attachment *mock_attach(struct kunit *test,
 struct dma_buf_attachment *mock_attach_dynamic(struct kunit *test,
 					       struct mock_exporter *exp)
 {
-	return mock_attach_as(test, exp, MOCK_FOLLOWS);
+	return mock_attach_as(test, exp, MOCK_REVOCABLE);
 }
 
 /* Detach now instead of at the end of the case. */
@@ -1029,7 +1029,7 @@ static void mock_holder_work(struct work_struct *work)
 
 	dma_resv_lock(holder->resv, NULL);
 	complete(&holder->held);
-	if (!wait_for_completion_timeout(&holder->drop, MOCK_PATIENCE))
+	if (!wait_for_completion_timeout(&holder->drop, MOCK_TIMEOUT))
 		holder->gave_up = true;
 	dma_resv_unlock(holder->resv);
 }

@@ -57,7 +57,7 @@ enum mock_violation {
 
 /* Kinds of exporter; 0 is static with every optional callback. */
 #define MOCK_DYNAMIC	BIT(0)	/* pin and unpin */
-#define MOCK_BARE	BIT(1)	/* mandatory callbacks only */
+#define MOCK_MINIMAL	BIT(1)	/* mandatory callbacks only */
 
 #define MOCK_LOG_MAX	256
 
@@ -183,8 +183,8 @@ struct mock_importer {
 /* Kinds of importer */
 enum mock_importer_kind {
 	MOCK_STATIC,		/* no callbacks */
-	MOCK_FOLLOWS,		/* dynamic, with invalidate_mappings */
-	MOCK_PINS,		/* dynamic, without */
+	MOCK_REVOCABLE,		/* dynamic, with invalidate_mappings */
+	MOCK_PINNING,		/* dynamic, without */
 };
 
 struct mock_importer *mock_importer_create(struct kunit *test);

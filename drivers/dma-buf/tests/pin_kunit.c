@@ -100,7 +100,8 @@ static void dma_buf_pin_then_map(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
-	struct dma_buf_attachment *attach = mock_attach_as(test, exp, MOCK_PINS);
+	struct dma_buf_attachment *attach =
+		mock_attach_as(test, exp, MOCK_PINNING);
 	struct sg_table *sgt;
 
 	mock_log_reset(exp);

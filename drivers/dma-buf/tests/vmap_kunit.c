@@ -172,7 +172,7 @@ static void dma_buf_vmap_fails_last(struct kunit *test)
 static void dma_buf_vmap_without_op(struct kunit *test)
 {
 	struct mock_exporter *exp =
-		mock_exporter_create(test, MOCK_BARE, SZ_8K);
+		mock_exporter_create(test, MOCK_MINIMAL, SZ_8K);
 	const struct dma_buf_vmap_row *row = test->param_value;
 	struct iosys_map map = IOSYS_MAP_INIT_VADDR(test);
 
