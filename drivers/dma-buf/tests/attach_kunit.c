@@ -227,12 +227,12 @@ static void dma_buf_attach_no_wait(struct kunit *test)
 		mock_exporter_create(test, row->kind, SZ_8K);
 	struct dma_fence *fence;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
 	mock_fence_signal_later(test, fence, 5000);
 
-	mock_interrupt();
+	mock_signal_pending_set();
 	mock_detach(test, mock_attach_as(test, exp, row->importer));
-	mock_interrupt_end();
+	mock_signal_pending_clear();
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
 	MOCK_EXPECT_LOG(test, exp, MOCK_ATTACH, MOCK_DETACH);
 }

@@ -160,10 +160,10 @@ static void dma_buf_bufinfo_block(struct kunit *test)
 	struct dma_buf_attachment *attach;
 	char *text, *want;
 
-	done = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
-	write = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	read = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
-	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_BOOKKEEP);
+	done = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
+	write = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	read = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_READ);
+	mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_BOOKKEEP);
 	dma_fence_signal(done);
 	attach = mock_attach(test, exp);
 	dma_buf_bufinfo_set_name(test, exp, "my buffer");
@@ -243,7 +243,7 @@ static void dma_buf_bufinfo_gone(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, strstr(dma_buf_bufinfo_text(test, file,
 								SZ_4K), want));
 	path_get(&path);
-	mock_put(exp);
+	mock_put_sync(exp);
 	KUNIT_EXPECT_NULL(test, strstr(dma_buf_bufinfo_text(test, file, SZ_4K),
 				       want));
 	path_put(&path);
@@ -270,7 +270,7 @@ static void dma_buf_bufinfo_small_reads(struct kunit *test)
 
 	for (i = 0; i < 40; i++)
 		exp = mock_exporter_create(test, 0, SZ_4K * i);
-	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	mock_attach(test, exp);
 
 	large = dma_buf_bufinfo_text(test, file, SZ_64K);
@@ -484,10 +484,10 @@ static void dma_buf_bufinfo_lock_held(struct kunit *test)
 	struct dma_fence *read, *write, *kernel;
 	char *text, *want;
 
-	read = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
-	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_BOOKKEEP);
-	write = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	kernel = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
+	read = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_READ);
+	mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_BOOKKEEP);
+	write = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	kernel = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
 	holder = mock_holder(test, exp->dmabuf->resv);
 	text = dma_buf_bufinfo_text(test, file, SZ_4K);
 	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
@@ -617,7 +617,7 @@ static void dma_buf_bufinfo_fences_change(struct kunit *test)
 	struct dma_buf_bufinfo_change *change;
 	struct dma_fence *kernel;
 
-	kernel = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
+	kernel = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
 	change = kzalloc_obj(*change);
 	KUNIT_ASSERT_NOT_NULL(test, change);
 	spin_lock_init(&change->lock);
@@ -673,7 +673,7 @@ static void dma_buf_bufinfo_changes_meanwhile(struct kunit *test)
 		len += ret;
 	}
 	for (i = 0; i < ARRAY_SIZE(exp); i += 3) {
-		mock_put(exp[i]);
+		mock_put_sync(exp[i]);
 		KUNIT_EXPECT_EQ(test, exp[i]->releases, 1);
 		mock_exporter_create(test, 0, SZ_8K);
 	}

@@ -40,7 +40,7 @@ static void dma_buf_cpu_access_waits(struct kunit *test)
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
 
-	fence = mock_fence_busy(test, exp->dmabuf, row->usage);
+	fence = mock_fence_add_new(test, exp->dmabuf, row->usage);
 	mock_fence_signal_later(test, fence, row->waits ? 100 : 5000);
 
 	KUNIT_EXPECT_EQ(test, dma_buf_begin_cpu_access(exp->dmabuf, row->dir),
@@ -62,7 +62,7 @@ static void dma_buf_cpu_access_bare(struct kunit *test)
 		mock_exporter_create(test, MOCK_MINIMAL, SZ_8K);
 	struct dma_fence *fence;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	mock_fence_signal_later(test, fence, 100);
 	KUNIT_EXPECT_EQ(test, dma_buf_begin_cpu_access(exp->dmabuf,
 						       DMA_FROM_DEVICE), 0);
@@ -78,7 +78,7 @@ static void dma_buf_cpu_access_begin_fails(struct kunit *test)
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	mock_fence_signal_later(test, fence, 5000);
 	exp->fail[MOCK_BEGIN_CPU_ACCESS] = -EIO;
 
@@ -106,7 +106,7 @@ static void dma_buf_cpu_access_end_no_wait(struct kunit *test)
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
 	mock_fence_signal_later(test, fence, 5000);
 	KUNIT_EXPECT_EQ(test, dma_buf_end_cpu_access(exp->dmabuf,
 						     DMA_BIDIRECTIONAL), 0);
@@ -123,12 +123,12 @@ static void dma_buf_cpu_access_interrupted(struct kunit *test)
 	struct dma_fence *fence;
 	int ret;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	mock_fence_signal_later(test, fence, 5000);
 
-	mock_interrupt();
+	mock_signal_pending_set();
 	ret = dma_buf_begin_cpu_access(exp->dmabuf, DMA_FROM_DEVICE);
-	mock_interrupt_end();
+	mock_signal_pending_clear();
 
 	KUNIT_EXPECT_EQ(test, ret, -ERESTARTSYS);
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
@@ -147,12 +147,12 @@ static void dma_buf_cpu_access_signal_no_wait(struct kunit *test)
 	struct dma_fence *fence;
 	int ret;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	dma_fence_signal(fence);
 
-	mock_interrupt();
+	mock_signal_pending_set();
 	ret = dma_buf_begin_cpu_access(exp->dmabuf, DMA_TO_DEVICE);
-	mock_interrupt_end();
+	mock_signal_pending_clear();
 	KUNIT_EXPECT_EQ(test, ret, 0);
 	MOCK_EXPECT_LOG(test, exp, MOCK_BEGIN_CPU_ACCESS);
 }

@@ -36,7 +36,7 @@ static void dma_buf_export_bare(struct kunit *test)
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_MINIMAL, PAGE_SIZE);
 
-	mock_put(exp);
+	mock_put_sync(exp);
 	MOCK_EXPECT_LOG(test, exp, MOCK_RELEASE);
 }
 
@@ -137,7 +137,7 @@ static void dma_buf_export_own_resv(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, dma_resv_test_signaled(one->dmabuf->resv,
 						       DMA_RESV_USAGE_READ));
 
-	mock_fence_busy(test, one->dmabuf, DMA_RESV_USAGE_WRITE);
+	mock_fence_add_new(test, one->dmabuf, DMA_RESV_USAGE_WRITE);
 	KUNIT_EXPECT_FALSE(test, dma_resv_test_signaled(one->dmabuf->resv,
 							DMA_RESV_USAGE_READ));
 	KUNIT_EXPECT_TRUE(test, dma_resv_test_signaled(two->dmabuf->resv,
@@ -148,11 +148,11 @@ static void dma_buf_export_own_resv(struct kunit *test)
 static void dma_buf_export_own_resv_fini(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
-	struct dma_fence *fence = mock_fence_busy(test, exp->dmabuf,
-						  DMA_RESV_USAGE_WRITE);
+	struct dma_fence *fence =
+		mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 2);
-	mock_put(exp);
+	mock_put_sync(exp);
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 1);
 }
 
@@ -168,8 +168,8 @@ static void dma_buf_export_given_resv(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
 	KUNIT_EXPECT_PTR_EQ(test, exp->dmabuf->resv, resv);
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	mock_put(exp);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	mock_put_sync(exp);
 	KUNIT_EXPECT_EQ(test, exp->releases, 1);
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 2);
 	KUNIT_EXPECT_FALSE(test, dma_resv_test_signaled(resv,
@@ -204,7 +204,7 @@ static void dma_buf_export_ino_not_reused(struct kunit *test)
 			mock_exporter_create(test, 0, PAGE_SIZE);
 
 		ino[i] = file_inode(exp->dmabuf->file)->i_ino;
-		mock_put(exp);
+		mock_put_sync(exp);
 		for (j = 0; j < i; j++)
 			KUNIT_EXPECT_NE(test, ino[i], ino[j]);
 	}
@@ -247,7 +247,7 @@ static void dma_buf_export_release_path_pinned(struct kunit *test)
 	char *name;
 
 	path_get(&path);
-	mock_put(exp);
+	mock_put_sync(exp);
 	KUNIT_EXPECT_EQ(test, exp->releases, 1);
 
 	/* The holder of the path may still print the name. */
@@ -267,7 +267,7 @@ static void dma_buf_export_release_inode_pinned(struct kunit *test)
 	struct inode *inode = file_inode(exp->dmabuf->file);
 
 	ihold(inode);
-	mock_put(exp);
+	mock_put_sync(exp);
 	KUNIT_EXPECT_EQ(test, exp->releases, 1);
 	KUNIT_EXPECT_EQ(test, i_size_read(inode), SZ_8K);
 
@@ -331,9 +331,10 @@ static void dma_buf_export_release_args(struct kunit *test)
 		exp->info.owner = mock_module_create(test, false);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
 	want.resv = exp->dmabuf->resv;
-	want.fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	want.fence =
+		mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 
-	mock_put(exp);
+	mock_put_sync(exp);
 	MOCK_EXPECT_LOG(test, exp, MOCK_RELEASE);
 	KUNIT_EXPECT_FALSE(test, mock_call(exp, MOCK_RELEASE)->locked);
 }

@@ -188,7 +188,7 @@ static void dma_buf_handles_last_close(struct kunit *test)
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	int fd = dma_buf_handles_fd(test, exp, O_CLOEXEC);
 
-	mock_put(exp);
+	mock_put_sync(exp);
 	KUNIT_EXPECT_EQ(test, exp->releases, 0);
 
 	KUNIT_EXPECT_EQ(test, close_fd(fd), 0);
@@ -205,7 +205,7 @@ static void dma_buf_handles_get_outlives_fd(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
 	close_fd(fd);
-	mock_put(exp);
+	mock_put_sync(exp);
 	flush_delayed_fput();
 	KUNIT_EXPECT_EQ(test, exp->releases, 0);
 	KUNIT_EXPECT_EQ(test, file_count(dmabuf->file), 1);
@@ -223,7 +223,7 @@ static void dma_buf_handles_module(struct kunit *test)
 	exp->info.owner = owner;
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
 	KUNIT_EXPECT_EQ(test, mock_module_users(owner), 1);
-	mock_put(exp);
+	mock_put_sync(exp);
 	KUNIT_EXPECT_EQ(test, mock_module_users(owner), 0);
 }
 

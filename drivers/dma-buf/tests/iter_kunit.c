@@ -221,7 +221,7 @@ static void dma_buf_iter_holds_nothing(struct kunit *test)
 	/* Sleep, export and release, walk again. */
 	msleep(20);
 	dma_buf_iter_export(test, more, ARRAY_SIZE(more));
-	mock_put(more[0]);
+	mock_put_sync(more[0]);
 	dma_buf_iter_walk(test, dma_buf_iter_begin(), exp, ARRAY_SIZE(exp),
 			  nested);
 	dma_buf_iter_expect(test, nested, ARRAY_SIZE(nested), 1);

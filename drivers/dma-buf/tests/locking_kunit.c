@@ -83,7 +83,7 @@ static void dma_buf_locking_put(struct dma_buf_locking *l)
 
 static void dma_buf_locking_last_put(struct dma_buf_locking *l)
 {
-	mock_put(l->exp);
+	mock_put_sync(l->exp);
 }
 
 static void dma_buf_locking_attach(struct dma_buf_locking *l)

@@ -413,7 +413,7 @@ static void dma_buf_map_waits(struct kunit *test)
 	struct dma_fence *fence;
 	struct sg_table *sgt;
 
-	fence = mock_fence_busy(test, exp->dmabuf, row->usage);
+	fence = mock_fence_add_new(test, exp->dmabuf, row->usage);
 	mock_fence_signal_later(test, fence, row->waits ? 100 : 5000);
 
 	sgt = dma_buf_map_ok(test, attach, DMA_TO_DEVICE);
@@ -460,7 +460,7 @@ static void dma_buf_map_dynamic_no_wait(struct kunit *test)
 	struct dma_fence *fence;
 	struct sg_table *sgt;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
 	mock_fence_signal_later(test, fence, 5000);
 
 	attach = mock_attach_dynamic(test, exp);
@@ -479,13 +479,13 @@ static void dma_buf_map_interrupted(struct kunit *test)
 	struct dma_fence *fence;
 	struct sg_table *sgt;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
 	mock_fence_signal_later(test, fence, 5000);
 	mock_log_reset(exp);
 
-	mock_interrupt();
+	mock_signal_pending_set();
 	sgt = dma_buf_map_attachment_unlocked(attach, DMA_FROM_DEVICE);
-	mock_interrupt_end();
+	mock_signal_pending_clear();
 
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(sgt), -ERESTARTSYS);
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
@@ -506,9 +506,9 @@ static void dma_buf_map_signal_no_wait(struct kunit *test)
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
 	struct sg_table *sgt;
 
-	mock_interrupt();
+	mock_signal_pending_set();
 	sgt = dma_buf_map_attachment_unlocked(attach, DMA_TO_DEVICE);
-	mock_interrupt_end();
+	mock_signal_pending_clear();
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
 	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_TO_DEVICE);

@@ -371,7 +371,7 @@ static void dma_buf_misuse_leak(struct kunit *test, struct mock_exporter *exp)
 
 	exp->expect_leak = true;
 	ihold(inode);
-	mock_put(exp);
+	mock_put_sync(exp);
 	EXPECT_WARNINGS(test, 1);
 	KUNIT_ASSERT_EQ_MSG(test, atomic_read(&inode->i_count), 2,
 			    "references of the case and the leak");

@@ -315,7 +315,7 @@ static void dma_buf_mmap_process(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, put_user(0x12345678, (u32 __user *)addr), 0);
 	KUNIT_EXPECT_EQ(test, *(u32 *)(exp->vaddr + PAGE_SIZE), 0x12345678);
 
-	mock_put(exp);
+	mock_put_sync(exp);
 	KUNIT_EXPECT_EQ(test, exp->releases, 0);
 	KUNIT_EXPECT_EQ(test, vm_munmap(addr, 2 * PAGE_SIZE), 0);
 	KUNIT_EXPECT_TRUE(test, mock_wait_released(exp));

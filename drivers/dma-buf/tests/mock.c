@@ -199,7 +199,7 @@ static int mock_table_fill(struct mock_exporter *exp, struct sg_table *sgt)
 }
 
 /* Add a fence to the buffer, like an exporter that clears asynchronously. */
-static void mock_map_leave_fence(struct mock_exporter *exp)
+static void mock_map_add_fence(struct mock_exporter *exp)
 {
 	if (!exp->fence_on_map)
 		return;
@@ -237,7 +237,7 @@ static struct sg_table *mock_op_map_dma_buf(struct dma_buf_attachment *attach,
 	table->dir = dir;
 	list_add_tail(&table->node, &exp->tables);
 	exp->last_table = &table->base;
-	mock_map_leave_fence(exp);
+	mock_map_add_fence(exp);
 
 	return &table->base;
 }
@@ -431,13 +431,13 @@ bool mock_wait_released(struct mock_exporter *exp)
 }
 
 /**
- * mock_put - drop the exporter's own reference synchronously
+ * mock_put_sync - drop the exporter's own reference synchronously
  * @exp: the exporter
  *
  * Like dma_buf_put(), but if this is the last reference, the buffer has been
  * released on return.
  */
-void mock_put(struct mock_exporter *exp)
+void mock_put_sync(struct mock_exporter *exp)
 {
 	exp->held = false;
 	__fput_sync(exp->dmabuf->file);
@@ -476,7 +476,7 @@ static void mock_exporter_end(void *data)
 	struct kunit *test = exp->test;
 
 	if (exp->held)
-		mock_put(exp);
+		mock_put_sync(exp);
 
 	if (exp->expect_leak) {
 		KUNIT_EXPECT_EQ(test, exp->releases, 0);
@@ -725,7 +725,7 @@ static void mock_detach_action(void *data)
 }
 
 static struct dma_buf_attachment *
-mock_attach_keep(struct kunit *test, struct dma_buf_attachment *attach)
+mock_attach_managed(struct kunit *test, struct dma_buf_attachment *attach)
 {
 	int ret;
 
@@ -756,7 +756,7 @@ struct dma_buf_attachment *mock_attach_as(struct kunit *test,
 		attach = dma_buf_dynamic_attach(exp->dmabuf, dev, &imp->ops, imp);
 	}
 
-	return mock_attach_keep(test, attach);
+	return mock_attach_managed(test, attach);
 }
 
 struct dma_buf_attachment *mock_attach(struct kunit *test,
@@ -809,7 +809,7 @@ struct mock_fence {
 	struct dma_fence base;
 	spinlock_t lock; /* of base, unless that uses the timeline's */
 	struct mock_timeline *tl;
-	bool too_late;
+	bool completed;
 	bool (*signaled)(struct dma_fence *fence, void *data);
 	void *data;
 };
@@ -836,7 +836,7 @@ static bool mock_fence_enable_signaling(struct dma_fence *fence)
 	atomic_inc(&tl->enabled);
 	if (!in_task())
 		atomic_inc(&tl->interrupted);
-	return !container_of(fence, struct mock_fence, base)->too_late;
+	return !container_of(fence, struct mock_fence, base)->completed;
 }
 
 static void mock_fence_release(struct dma_fence *fence)
@@ -900,9 +900,9 @@ struct dma_fence *mock_fence_create(struct kunit *test,
 }
 
 /* Complete the fence without a signal: it signals once signaling is enabled. */
-void mock_fence_too_late(struct dma_fence *fence)
+void mock_fence_complete_silently(struct dma_fence *fence)
 {
-	container_of(fence, struct mock_fence, base)->too_late = true;
+	container_of(fence, struct mock_fence, base)->completed = true;
 }
 
 /**
@@ -922,24 +922,25 @@ void mock_fence_set_signaled(struct dma_fence *fence,
 	mock->signaled = signaled;
 }
 
-struct mock_later {
+struct mock_delayed_signal {
 	struct delayed_work work;
 	struct dma_fence *fence;
 };
 
-static void mock_later_work(struct work_struct *work)
+static void mock_delayed_signal_work(struct work_struct *work)
 {
-	struct mock_later *later = container_of(to_delayed_work(work),
-						struct mock_later, work);
+	struct mock_delayed_signal *delayed =
+		container_of(to_delayed_work(work), struct mock_delayed_signal,
+			     work);
 
-	dma_fence_signal(later->fence);
+	dma_fence_signal(delayed->fence);
 }
 
-static void mock_later_end(void *data)
+static void mock_delayed_signal_end(void *data)
 {
-	struct mock_later *later = data;
+	struct mock_delayed_signal *delayed = data;
 
-	cancel_delayed_work_sync(&later->work);
+	cancel_delayed_work_sync(&delayed->work);
 }
 
 /**
@@ -951,16 +952,16 @@ static void mock_later_end(void *data)
 void mock_fence_signal_later(struct kunit *test, struct dma_fence *fence,
 			     unsigned int msecs)
 {
-	struct mock_later *later = kunit_kzalloc(test, sizeof(*later),
-						 GFP_KERNEL);
+	struct mock_delayed_signal *delayed =
+		kunit_kzalloc(test, sizeof(*delayed), GFP_KERNEL);
 	int ret;
 
-	KUNIT_ASSERT_NOT_NULL(test, later);
-	later->fence = fence;
-	INIT_DELAYED_WORK(&later->work, mock_later_work);
-	ret = kunit_add_action_or_reset(test, mock_later_end, later);
+	KUNIT_ASSERT_NOT_NULL(test, delayed);
+	delayed->fence = fence;
+	INIT_DELAYED_WORK(&delayed->work, mock_delayed_signal_work);
+	ret = kunit_add_action_or_reset(test, mock_delayed_signal_end, delayed);
 	KUNIT_ASSERT_EQ(test, ret, 0);
-	schedule_delayed_work(&later->work, msecs_to_jiffies(msecs));
+	schedule_delayed_work(&delayed->work, msecs_to_jiffies(msecs));
 }
 
 /* Is this fence unsignalled, with a callback added? */
@@ -1012,8 +1013,8 @@ void mock_fence_add(struct kunit *test, struct dma_buf *dmabuf,
 }
 
 /* Add a new fence to the buffer and return it. */
-struct dma_fence *mock_fence_busy(struct kunit *test, struct dma_buf *dmabuf,
-				  enum dma_resv_usage usage)
+struct dma_fence *mock_fence_add_new(struct kunit *test, struct dma_buf *dmabuf,
+				     enum dma_resv_usage usage)
 {
 	struct dma_fence *fence =
 		mock_fence_create(test, mock_timeline_create(test), false);
@@ -1127,14 +1128,14 @@ void mock_together(struct kunit *test, unsigned int num,
 }
 
 /* Set a signal pending, so that interruptible waits return immediately. */
-void mock_interrupt(void)
+void mock_signal_pending_set(void)
 {
 	allow_signal(SIGUSR1);
 	send_sig(SIGUSR1, current, 1);
 }
 
-/* Clear the signal that mock_interrupt() has set pending. */
-void mock_interrupt_end(void)
+/* Clear the signal that mock_signal_pending_set() has set pending. */
+void mock_signal_pending_clear(void)
 {
 	flush_signals(current);
 	disallow_signal(SIGUSR1);

@@ -146,7 +146,7 @@ struct mock_exporter *mock_exporter_alloc(struct kunit *test,
 struct dma_buf *mock_export(struct mock_exporter *exp);
 struct mock_exporter *mock_exporter_create(struct kunit *test,
 					   unsigned int kind, size_t size);
-void mock_put(struct mock_exporter *exp);
+void mock_put_sync(struct mock_exporter *exp);
 bool mock_wait_released(struct mock_exporter *exp);
 
 void mock_log_reset(struct mock_exporter *exp);
@@ -215,7 +215,7 @@ struct dma_resv *mock_resv_create(struct kunit *test);
 struct mock_timeline *mock_timeline_create(struct kunit *test);
 struct dma_fence *mock_fence_create(struct kunit *test,
 				    struct mock_timeline *tl, bool share_lock);
-void mock_fence_too_late(struct dma_fence *fence);
+void mock_fence_complete_silently(struct dma_fence *fence);
 void mock_fence_set_signaled(struct dma_fence *fence,
 			     bool (*signaled)(struct dma_fence *fence, void *data),
 			     void *data);
@@ -224,8 +224,8 @@ void mock_fence_signal_later(struct kunit *test, struct dma_fence *fence,
 bool mock_fence_armed(struct dma_fence *fence);
 void mock_fence_add(struct kunit *test, struct dma_buf *dmabuf,
 		    struct dma_fence *fence, enum dma_resv_usage usage);
-struct dma_fence *mock_fence_busy(struct kunit *test, struct dma_buf *dmabuf,
-				  enum dma_resv_usage usage);
+struct dma_fence *mock_fence_add_new(struct kunit *test, struct dma_buf *dmabuf,
+				     enum dma_resv_usage usage);
 
 /**
  * struct mock_holder - another thread that holds a reservation lock
@@ -249,8 +249,8 @@ bool mock_holder_drop(struct kunit *test, struct mock_holder *holder);
 void mock_together(struct kunit *test, unsigned int num,
 		   void (*what)(void *data, unsigned int who), void *data);
 
-void mock_interrupt(void);
-void mock_interrupt_end(void);
+void mock_signal_pending_set(void);
+void mock_signal_pending_clear(void);
 
 void __user *mock_user_alloc(struct kunit *test, size_t size);
 long mock_ioctl_raw(struct file *file, unsigned int cmd, unsigned long uarg);

@@ -177,7 +177,7 @@ static void dma_buf_poll_usage(struct kunit *test)
 	struct dma_fence *fence;
 	u32 events;
 
-	fence = mock_fence_busy(test, exp->dmabuf, row->usage);
+	fence = mock_fence_add_new(test, exp->dmabuf, row->usage);
 	for (events = 0; events <= 0xf; events++)
 		KUNIT_EXPECT_EQ_MSG(test, dma_buf_poll_peek(exp, events),
 				    events & row->ready, "events %#x", events);
@@ -195,7 +195,7 @@ static void dma_buf_poll_fence_error(struct kunit *test)
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	dma_fence_set_error(fence, -EIO);
 	dma_fence_signal(fence);
 	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, DMA_BUF_POLL_BOTH),
@@ -236,8 +236,8 @@ static void dma_buf_poll_peek_asks(struct kunit *test)
 		mock_fence_add(test, exp->dmabuf, fence[i], i == 1 ?
 			       DMA_RESV_USAGE_READ : DMA_RESV_USAGE_WRITE);
 	}
-	mock_fence_too_late(fence[0]);
-	mock_fence_too_late(fence[2]);
+	mock_fence_complete_silently(fence[0]);
+	mock_fence_complete_silently(fence[2]);
 	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, DMA_BUF_POLL_BOTH), POLLIN);
 	dma_fence_signal(fence[1]);
 	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, DMA_BUF_POLL_BOTH),
@@ -252,7 +252,7 @@ static void dma_buf_poll_ready_arms_nothing(struct kunit *test)
 	struct dma_buf_waiter *waiter;
 	struct dma_fence *fence;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_READ);
 	waiter = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
 	KUNIT_EXPECT_FALSE(test, mock_fence_armed(fence));
@@ -270,7 +270,7 @@ static void dma_buf_poll_references(struct kunit *test)
 	struct dma_buf_waiter *waiter;
 	struct dma_fence *fence, *next;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	waiter = dma_buf_waiter_create(test, exp, DMA_BUF_POLL_BOTH);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 	KUNIT_EXPECT_TRUE(test, mock_fence_armed(fence));
@@ -280,11 +280,11 @@ static void dma_buf_poll_references(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 2);
 	KUNIT_EXPECT_EQ(test, file_count(exp->dmabuf->file), 1);
 
-	next = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	next = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 	KUNIT_EXPECT_EQ(test, kref_read(&next->refcount), 3);
 	dma_buf_waiter_leave(test, waiter);
-	mock_put(exp);
+	mock_put_sync(exp);
 	KUNIT_EXPECT_TRUE(test, mock_wait_released(exp));
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 1);
 	KUNIT_EXPECT_EQ(test, kref_read(&next->refcount), 1);
@@ -417,8 +417,8 @@ static void dma_buf_poll_in_then_out(struct kunit *test)
 	struct dma_fence *reader, *writer;
 	struct dma_buf_waiter *waiter;
 
-	writer = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	reader = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
+	writer = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	reader = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_READ);
 	waiter = dma_buf_waiter_create(test, exp, DMA_BUF_POLL_BOTH);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 
@@ -441,8 +441,8 @@ static void dma_buf_poll_in_not_by_reader(struct kunit *test)
 	struct dma_fence *reader, *writer;
 	struct dma_buf_waiter *waiter;
 
-	writer = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	reader = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
+	writer = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	reader = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_READ);
 	waiter = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 	KUNIT_EXPECT_FALSE(test, mock_fence_armed(reader));
@@ -463,10 +463,10 @@ static void dma_buf_poll_added_meanwhile(struct kunit *test)
 	struct dma_buf_waiter *waiter;
 	struct dma_fence *one, *two;
 
-	one = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	one = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	waiter = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
-	two = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	two = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 
 	dma_fence_signal(one);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
@@ -522,8 +522,8 @@ static void dma_buf_poll_edge_asks_again(struct kunit *test)
 	for (i = 1; i <= 3; i++) {
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
 		KUNIT_EXPECT_EQ(test, waiter->asides, 1);
-		fence = mock_fence_busy(test, exp->dmabuf,
-					DMA_RESV_USAGE_WRITE);
+		fence = mock_fence_add_new(test, exp->dmabuf,
+					   DMA_RESV_USAGE_WRITE);
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 		KUNIT_EXPECT_EQ(test, waiter->asides, 0);
 		dma_fence_signal(fence);
@@ -547,8 +547,8 @@ static void dma_buf_poll_repoll_arms(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
 
 	for (i = 1; i <= 3; i++) {
-		fence = mock_fence_busy(test, exp->dmabuf,
-					DMA_RESV_USAGE_WRITE);
+		fence = mock_fence_add_new(test, exp->dmabuf,
+					   DMA_RESV_USAGE_WRITE);
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 		KUNIT_EXPECT_TRUE(test, mock_fence_armed(fence));
 		dma_fence_signal(fence);
@@ -565,7 +565,7 @@ static void dma_buf_poll_ask_often(struct kunit *test)
 	struct dma_fence *fence;
 	int i;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	waiter = dma_buf_waiter_create(test, exp, POLLIN);
 	for (i = 0; i < 10; i++)
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
@@ -581,7 +581,7 @@ static void dma_buf_poll_many_waiters(struct kunit *test)
 	struct dma_fence *fence;
 	int i;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	for (i = 0; i < ARRAY_SIZE(waiter); i++) {
 		waiter[i] = dma_buf_waiter_create(test, exp, POLLIN);
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter[i]), 0);
@@ -598,7 +598,7 @@ static void dma_buf_poll_first_leaves(struct kunit *test)
 	struct dma_buf_waiter *leaver, *stayer;
 	struct dma_fence *fence;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	leaver = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(leaver), 0);
 	dma_buf_waiter_leave(test, leaver);
@@ -622,8 +622,8 @@ static void dma_buf_poll_all_leave(struct kunit *test)
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		fence = mock_fence_busy(test, exp->dmabuf,
-					DMA_RESV_USAGE_WRITE);
+		fence = mock_fence_add_new(test, exp->dmabuf,
+					   DMA_RESV_USAGE_WRITE);
 		waiter = dma_buf_waiter_create(test, exp, POLLIN);
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 		dma_buf_waiter_leave(test, waiter);
@@ -632,7 +632,7 @@ static void dma_buf_poll_all_leave(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, mock_fence_armed(fence));
 	}
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	waiter = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 	dma_fence_signal(fence);
@@ -667,13 +667,13 @@ static void dma_buf_poll_late_waiter(struct kunit *test)
 	struct dma_buf_waiter *first, *second;
 	struct dma_fence *fence[2];
 
-	fence[0] = mock_fence_busy(test, exp->dmabuf, row->usage);
+	fence[0] = mock_fence_add_new(test, exp->dmabuf, row->usage);
 	first = dma_buf_waiter_create(test, exp, row->events);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(first), 0);
 	if (row->leaves)
 		dma_buf_waiter_leave(test, first);
 
-	fence[1] = mock_fence_busy(test, exp->dmabuf, row->usage);
+	fence[1] = mock_fence_add_new(test, exp->dmabuf, row->usage);
 	second = dma_buf_waiter_create(test, exp, row->events);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(second), 0);
 
@@ -695,8 +695,8 @@ static void dma_buf_poll_other_event(struct kunit *test)
 	struct dma_buf_waiter *in, *out;
 	struct dma_fence *reader, *writer;
 
-	writer = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	reader = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_READ);
+	writer = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	reader = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_READ);
 	in = dma_buf_waiter_create(test, exp, POLLIN);
 	out = dma_buf_waiter_create(test, exp, POLLOUT);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(in), 0);
@@ -718,7 +718,7 @@ static void dma_buf_poll_both_events(struct kunit *test)
 	struct dma_buf_waiter *in, *both;
 	struct dma_fence *writer;
 
-	writer = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	writer = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	in = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(in), 0);
 	/* The fence is counted for IN already, and now for OUT as well. */
@@ -780,7 +780,7 @@ static void dma_buf_poll_signal_before_queue(struct kunit *test)
 	struct dma_buf_poll_queueing *q;
 	struct dma_fence *fence;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	q = dma_buf_poll_queueing_create(test, exp, fence, true);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(&q->waiter), POLLIN);
 }
@@ -797,10 +797,10 @@ static void dma_buf_poll_signal_after_queue(struct kunit *test)
 	struct dma_buf_waiter *other;
 	struct dma_fence *one, *two;
 
-	one = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	one = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	other = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(other), 0);
-	two = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	two = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 
 	q = dma_buf_poll_queueing_create(test, exp, one, false);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(&q->waiter), 0);
@@ -859,12 +859,12 @@ static void dma_buf_poll_edge_wake_is_true(struct kunit *test)
 	epoll = dma_buf_waiter_create(test, m.exp, POLLIN);
 
 	/* Have the polling state allocated. */
-	fence = mock_fence_busy(test, m.exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, m.exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(epoll), 0);
 	dma_fence_signal(fence);
 	KUNIT_EXPECT_EQ(test, epoll->wakes, 1);
 
-	fence = mock_fence_busy(test, m.exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, m.exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	dma_resv_lock(m.exp->dmabuf->resv, NULL);
 	KUNIT_EXPECT_EQ(test, dma_resv_reserve_fences(m.exp->dmabuf->resv, 2), 0);
 	dma_resv_unlock(m.exp->dmabuf->resv);
@@ -923,7 +923,7 @@ static void dma_buf_poll_no_lock(struct kunit *test)
 	struct mock_holder *holder;
 	struct dma_fence *fence;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	holder = mock_holder(test, exp->dmabuf->resv);
 	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, POLLIN), 0);
 	waiter = dma_buf_waiter_create(test, exp, POLLIN);
@@ -949,14 +949,14 @@ static void dma_buf_poll_shared_resv(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(one));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(two));
 
-	fence = mock_fence_busy(test, one->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, one->dmabuf, DMA_RESV_USAGE_WRITE);
 	waiter_one = dma_buf_waiter_create(test, one, POLLIN);
 	waiter_two = dma_buf_waiter_create(test, two, POLLOUT);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter_one), 0);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter_two), 0);
 
 	dma_buf_waiter_leave(test, waiter_one);
-	mock_put(one);
+	mock_put_sync(one);
 	KUNIT_EXPECT_EQ(test, one->releases, 1);
 	KUNIT_EXPECT_TRUE(test, mock_fence_armed(fence));
 
@@ -965,7 +965,7 @@ static void dma_buf_poll_shared_resv(struct kunit *test)
 
 	/* The reservation object must outlive the buffers that use it. */
 	dma_buf_waiter_leave(test, waiter_two);
-	mock_put(two);
+	mock_put_sync(two);
 }
 
 /*
@@ -980,13 +980,13 @@ static void dma_buf_poll_close_armed(struct kunit *test)
 
 	exp->info.resv = mock_resv_create(test);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	waiter = dma_buf_waiter_create(test, exp, DMA_BUF_POLL_BOTH);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 	KUNIT_EXPECT_TRUE(test, mock_fence_armed(fence));
 
 	dma_buf_waiter_leave(test, waiter);
-	mock_put(exp);
+	mock_put_sync(exp);
 	KUNIT_EXPECT_EQ(test, exp->releases, 1);
 	KUNIT_EXPECT_FALSE(test, mock_fence_armed(fence));
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 2);
@@ -1014,8 +1014,8 @@ static struct dma_fence *dma_buf_poll_busy(struct kunit *test,
 	int i;
 
 	for (i = 0; i < num; i++)
-		fence = mock_fence_busy(test, exp->dmabuf,
-					DMA_RESV_USAGE_WRITE);
+		fence = mock_fence_add_new(test, exp->dmabuf,
+					   DMA_RESV_USAGE_WRITE);
 	return fence;
 }
 
@@ -1115,7 +1115,7 @@ static void dma_buf_poll_race_close(void *data, unsigned int who)
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
 		dma_buf_poll_race_meet(race, i);
 		if (who)
-			mock_put(race->exp[i]);
+			mock_put_sync(race->exp[i]);
 		else
 			dma_fence_signal(race->fence[i]);
 	}
@@ -1176,7 +1176,7 @@ static void dma_buf_poll_slow_race(void *data, unsigned int who)
 	}
 	while (!READ_ONCE(slow->runs))
 		cpu_relax();
-	mock_put(slow->exp);
+	mock_put_sync(slow->exp);
 }
 
 /*
@@ -1195,8 +1195,8 @@ static void dma_buf_poll_close_waits_for_callback(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, slow);
 	slow->exp = mock_exporter_create(test, 0, SZ_8K);
-	slow->fence = mock_fence_busy(test, slow->exp->dmabuf,
-				      DMA_RESV_USAGE_WRITE);
+	slow->fence = mock_fence_add_new(test, slow->exp->dmabuf,
+					 DMA_RESV_USAGE_WRITE);
 	KUNIT_ASSERT_EQ(test, dma_fence_add_callback(slow->fence, &slow->cb,
 						     dma_buf_poll_slow_cb), 0);
 	waiter = dma_buf_waiter_create(test, slow->exp, DMA_BUF_POLL_BOTH);
@@ -1226,7 +1226,7 @@ static void dma_buf_poll_close_signalled(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 		dma_fence_signal(fence);
 		dma_buf_waiter_leave(test, waiter);
-		mock_put(exp);
+		mock_put_sync(exp);
 		KUNIT_EXPECT_EQ(test, exp->releases, 1);
 	}
 }
@@ -1260,15 +1260,15 @@ static void dma_buf_poll_fence_outlives_lock(struct kunit *test)
 
 	waiter = dma_buf_waiter_create(test, exp, POLLIN);
 	for (i = 0; i < ARRAY_SIZE(fence); i++) {
-		fence[i] = mock_fence_busy(test, exp->dmabuf,
-					   DMA_RESV_USAGE_WRITE);
+		fence[i] = mock_fence_add_new(test, exp->dmabuf,
+					      DMA_RESV_USAGE_WRITE);
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 		dma_fence_signal(fence[i]);
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, i + 1), i + 1);
 		lock[i] = dma_buf_poll_hide_lock(fence[i]);
 	}
 	dma_buf_waiter_leave(test, waiter);
-	mock_put(exp);
+	mock_put_sync(exp);
 
 	for (i = 0; i < ARRAY_SIZE(fence); i++)
 		dma_buf_poll_restore_lock(fence[i], lock[i]);
@@ -1299,8 +1299,8 @@ static void dma_buf_poll_query_takes_lock(struct kunit *test)
 		spinlock_t *lock = NULL; /* of the fence */
 		struct dma_fence *fence;
 
-		fence = mock_fence_busy(test, exp->dmabuf,
-					DMA_RESV_USAGE_WRITE);
+		fence = mock_fence_add_new(test, exp->dmabuf,
+					   DMA_RESV_USAGE_WRITE);
 		mock_fence_set_signaled(fence, dma_buf_poll_signal_hide_lock,
 					&lock);
 		KUNIT_EXPECT_EQ(test, waits ? dma_buf_waiter_ask(waiter) :

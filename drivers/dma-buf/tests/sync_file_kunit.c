@@ -109,7 +109,7 @@ static void dma_buf_sync_file_export_usage(struct kunit *test)
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence, *out;
 
-	fence = mock_fence_busy(test, exp->dmabuf, row->usage);
+	fence = mock_fence_add_new(test, exp->dmabuf, row->usage);
 	out = dma_buf_sync_file_out(test, exp, row->flags);
 	KUNIT_EXPECT_EQ(test, dma_fence_is_signaled(out), !row->waits);
 
@@ -135,8 +135,8 @@ static void dma_buf_sync_file_export_several(struct kunit *test)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(fence); i++)
-		fence[i] = mock_fence_busy(test, exp->dmabuf,
-					   DMA_RESV_USAGE_READ);
+		fence[i] = mock_fence_add_new(test, exp->dmabuf,
+					      DMA_RESV_USAGE_READ);
 	out = dma_buf_sync_file_out(test, exp, DMA_BUF_SYNC_WRITE);
 	for (i = 0; i < ARRAY_SIZE(fence); i++) {
 		KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(out));
@@ -165,8 +165,8 @@ static void dma_buf_sync_file_export_references(struct kunit *test)
 	int i;
 
 	for (i = 0; i < *num; i++)
-		fence[i] = mock_fence_busy(test, exp->dmabuf,
-					   DMA_RESV_USAGE_READ);
+		fence[i] = mock_fence_add_new(test, exp->dmabuf,
+					      DMA_RESV_USAGE_READ);
 	KUNIT_ASSERT_EQ(test, mock_ioctl(test, exp->dmabuf->file,
 					 DMA_BUF_IOCTL_EXPORT_SYNC_FILE,
 					 &arg, sizeof(arg)), 0);
@@ -183,9 +183,9 @@ static void dma_buf_sync_file_export_is_snapshot(struct kunit *test)
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *before, *out;
 
-	before = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	before = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	out = dma_buf_sync_file_out(test, exp, DMA_BUF_SYNC_RW);
-	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 
 	dma_fence_signal(before);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(out));
@@ -197,7 +197,7 @@ static void dma_buf_sync_file_export_no_lock(struct kunit *test)
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct mock_holder *holder;
 
-	mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	holder = mock_holder(test, exp->dmabuf->resv);
 	dma_buf_sync_file_out(test, exp, DMA_BUF_SYNC_RW);
 	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
@@ -241,7 +241,7 @@ static void dma_buf_sync_file_export_emfile(struct kunit *test)
 	struct dma_fence *fence;
 	long ret;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	limit->rlim_cur = 0;
 	ret = mock_ioctl(test, exp->dmabuf->file,
 			 DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg, sizeof(arg));
@@ -263,7 +263,7 @@ static void dma_buf_sync_file_export_efault(struct kunit *test)
 	struct dma_fence *fence;
 	long ret;
 
-	fence = mock_fence_busy(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	ret = mock_ioctl_raw(file, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, 0);
 	KUNIT_EXPECT_EQ(test, ret, -EFAULT);
 
@@ -469,8 +469,8 @@ static void dma_buf_sync_file_round_trip(struct kunit *test)
 	struct dma_fence *one, *two, *out;
 	int fd;
 
-	one = mock_fence_busy(test, from->dmabuf, DMA_RESV_USAGE_WRITE);
-	two = mock_fence_busy(test, from->dmabuf, DMA_RESV_USAGE_READ);
+	one = mock_fence_add_new(test, from->dmabuf, DMA_RESV_USAGE_WRITE);
+	two = mock_fence_add_new(test, from->dmabuf, DMA_RESV_USAGE_READ);
 	out = dma_buf_sync_file_out(test, from, DMA_BUF_SYNC_WRITE);
 	fd = dma_buf_sync_file_fd(test, out);
 	KUNIT_EXPECT_EQ(test, dma_buf_sync_file_in(test, to, DMA_BUF_SYNC_READ,

@@ -164,7 +164,7 @@ static void dma_buf_vmap_fails_last(struct kunit *test)
 
 	exp->fail[MOCK_VMAP] = -ENOMEM;
 	KUNIT_EXPECT_EQ(test, dma_buf_vmap_by(row, exp->dmabuf, &map), -ENOMEM);
-	mock_put(exp);
+	mock_put_sync(exp);
 	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP, MOCK_RELEASE);
 }
 
