@@ -479,7 +479,7 @@ static void dma_buf_bufinfo_lock_held(struct kunit *test)
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct mock_exporter *after = mock_exporter_create(test, 0, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
-	struct mock_holder *holder;
+	struct mock_resv_lock_holder *holder;
 	static const char names[] = "mock-timeline mock-driver";
 	struct dma_fence *read, *write, *kernel;
 	char *text, *want;
@@ -488,9 +488,9 @@ static void dma_buf_bufinfo_lock_held(struct kunit *test)
 	mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_BOOKKEEP);
 	write = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	kernel = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
-	holder = mock_holder(test, exp->dmabuf->resv);
+	holder = mock_resv_lock_holder_create(test, exp->dmabuf->resv);
 	text = dma_buf_bufinfo_text(test, file, SZ_4K);
-	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
+	KUNIT_EXPECT_TRUE(test, mock_resv_lock_holder_release(test, holder));
 
 	want = dma_buf_bufinfo_lines(test, (const char *[]) {
 		dma_buf_bufinfo_row(test, exp, "<none>"),
@@ -825,12 +825,13 @@ static void dma_buf_bufinfo_rename(struct kunit *test)
 static void dma_buf_bufinfo_name_no_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
-	struct mock_holder *holder = mock_holder(test, exp->dmabuf->resv);
+	struct mock_resv_lock_holder *holder =
+		mock_resv_lock_holder_create(test, exp->dmabuf->resv);
 
 	dma_buf_bufinfo_set_name(test, exp, "busy");
 	KUNIT_EXPECT_STREQ(test, dma_buf_bufinfo_path(test, exp),
 			   "/dmabuf:busy");
-	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
+	KUNIT_EXPECT_TRUE(test, mock_resv_lock_holder_release(test, holder));
 }
 
 /*

@@ -161,13 +161,14 @@ static void dma_buf_cpu_access_signal_no_wait(struct kunit *test)
 static void dma_buf_cpu_access_no_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
-	struct mock_holder *holder = mock_holder(test, exp->dmabuf->resv);
+	struct mock_resv_lock_holder *holder =
+		mock_resv_lock_holder_create(test, exp->dmabuf->resv);
 
 	KUNIT_EXPECT_EQ(test, dma_buf_begin_cpu_access(exp->dmabuf,
 						       DMA_TO_DEVICE), 0);
 	KUNIT_EXPECT_EQ(test, dma_buf_end_cpu_access(exp->dmabuf,
 						     DMA_TO_DEVICE), 0);
-	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
+	KUNIT_EXPECT_TRUE(test, mock_resv_lock_holder_release(test, holder));
 }
 
 static const struct dma_buf_cpu_sync_row {

@@ -126,12 +126,13 @@ static void dma_buf_kmap_fails(struct kunit *test)
 static void dma_buf_kmap_no_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
-	struct mock_holder *holder = mock_holder(test, exp->dmabuf->resv);
+	struct mock_resv_lock_holder *holder =
+		mock_resv_lock_holder_create(test, exp->dmabuf->resv);
 	void *vaddr = dma_buf_kmap(exp->dmabuf, 0);
 
 	KUNIT_EXPECT_PTR_EQ(test, vaddr, exp->vaddr);
 	dma_buf_kunmap(exp->dmabuf, 0, vaddr);
-	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
+	KUNIT_EXPECT_TRUE(test, mock_resv_lock_holder_release(test, holder));
 }
 
 static struct kunit_case dma_buf_kmap_cases[] = {

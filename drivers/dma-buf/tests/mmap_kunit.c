@@ -282,12 +282,13 @@ static void dma_buf_mmap_call_swapped(struct kunit *test)
 static void dma_buf_mmap_no_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
-	struct mock_holder *holder = mock_holder(test, exp->dmabuf->resv);
+	struct mock_resv_lock_holder *holder =
+		mock_resv_lock_holder_create(test, exp->dmabuf->resv);
 	struct vm_area_struct *vma = dma_buf_mmap_vma_create(test, 0, 1);
 	struct file *file = exp->dmabuf->file;
 
 	KUNIT_EXPECT_EQ(test, file->f_op->mmap(file, vma), 0);
-	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
+	KUNIT_EXPECT_TRUE(test, mock_resv_lock_holder_release(test, holder));
 }
 
 /*

@@ -1023,46 +1023,48 @@ struct dma_fence *mock_fence_add_new(struct kunit *test, struct dma_buf *dmabuf,
 	return fence;
 }
 
-static void mock_holder_work(struct work_struct *work)
+static void mock_resv_lock_holder_work(struct work_struct *work)
 {
-	struct mock_holder *holder = container_of(work, struct mock_holder,
-						  work);
+	struct mock_resv_lock_holder *holder =
+		container_of(work, struct mock_resv_lock_holder, work);
 
 	dma_resv_lock(holder->resv, NULL);
 	complete(&holder->held);
-	if (!wait_for_completion_timeout(&holder->drop, MOCK_TIMEOUT))
-		holder->gave_up = true;
+	if (!wait_for_completion_timeout(&holder->release, MOCK_TIMEOUT))
+		holder->timed_out = true;
 	dma_resv_unlock(holder->resv);
 }
 
-static void mock_holder_end(void *data)
+static void mock_resv_lock_holder_end(void *data)
 {
-	struct mock_holder *holder = data;
+	struct mock_resv_lock_holder *holder = data;
 
-	complete_all(&holder->drop);
+	complete_all(&holder->release);
 	flush_work(&holder->work);
 }
 
 /**
- * mock_holder - hold a reservation lock in another thread
+ * mock_resv_lock_holder_create - hold a reservation lock in another thread
  * @test: the case
  * @resv: reservation object of the lock
  *
  * Return: The holder, which has taken the lock.
  */
-struct mock_holder *mock_holder(struct kunit *test, struct dma_resv *resv)
+struct mock_resv_lock_holder *
+mock_resv_lock_holder_create(struct kunit *test, struct dma_resv *resv)
 {
-	struct mock_holder *holder = kunit_kzalloc(test, sizeof(*holder),
-						   GFP_KERNEL);
+	struct mock_resv_lock_holder *holder =
+		kunit_kzalloc(test, sizeof(*holder), GFP_KERNEL);
 	int ret;
 
 	KUNIT_ASSERT_NOT_NULL(test, holder);
 	holder->resv = resv;
 	init_completion(&holder->held);
-	init_completion(&holder->drop);
-	INIT_WORK(&holder->work, mock_holder_work);
+	init_completion(&holder->release);
+	INIT_WORK(&holder->work, mock_resv_lock_holder_work);
 	queue_work(system_dfl_wq, &holder->work);
-	ret = kunit_add_action_or_reset(test, mock_holder_end, holder);
+	ret = kunit_add_action_or_reset(test, mock_resv_lock_holder_end,
+					holder);
 	KUNIT_ASSERT_EQ(test, ret, 0);
 	wait_for_completion(&holder->held);
 
@@ -1070,10 +1072,11 @@ struct mock_holder *mock_holder(struct kunit *test, struct dma_resv *resv)
 }
 
 /* Release the lock. Return true if the holder did not time out before. */
-bool mock_holder_drop(struct kunit *test, struct mock_holder *holder)
+bool mock_resv_lock_holder_release(struct kunit *test,
+				   struct mock_resv_lock_holder *holder)
 {
-	kunit_release_action(test, mock_holder_end, holder);
-	return !holder->gave_up;
+	kunit_release_action(test, mock_resv_lock_holder_end, holder);
+	return !holder->timed_out;
 }
 
 /* One of several threads that run concurrently. */

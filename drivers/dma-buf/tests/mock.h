@@ -228,23 +228,26 @@ struct dma_fence *mock_fence_add_new(struct kunit *test, struct dma_buf *dmabuf,
 				     enum dma_resv_usage usage);
 
 /**
- * struct mock_holder - another thread that holds a reservation lock
+ * struct mock_resv_lock_holder - another thread that holds a reservation lock
  * @work: the thread
  * @resv: reservation object of the lock
  * @held: completed when the lock is held
- * @drop: completed by the case to have the lock released
- * @gave_up: @drop was not completed in time: the case has waited for the lock
+ * @release: completed by the case to have the lock released
+ * @timed_out: @release was not completed in time, as the case waited for the
+ *	lock
  */
-struct mock_holder {
+struct mock_resv_lock_holder {
 	struct work_struct work;
 	struct dma_resv *resv;
 	struct completion held;
-	struct completion drop;
-	bool gave_up;
+	struct completion release;
+	bool timed_out;
 };
 
-struct mock_holder *mock_holder(struct kunit *test, struct dma_resv *resv);
-bool mock_holder_drop(struct kunit *test, struct mock_holder *holder);
+struct mock_resv_lock_holder *
+mock_resv_lock_holder_create(struct kunit *test, struct dma_resv *resv);
+bool mock_resv_lock_holder_release(struct kunit *test,
+				   struct mock_resv_lock_holder *holder);
 
 void mock_together(struct kunit *test, unsigned int num,
 		   void (*what)(void *data, unsigned int who), void *data);

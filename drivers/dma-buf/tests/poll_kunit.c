@@ -920,17 +920,17 @@ static void dma_buf_poll_no_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
-	struct mock_holder *holder;
+	struct mock_resv_lock_holder *holder;
 	struct dma_fence *fence;
 
 	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	holder = mock_holder(test, exp->dmabuf->resv);
+	holder = mock_resv_lock_holder_create(test, exp->dmabuf->resv);
 	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, POLLIN), 0);
 	waiter = dma_buf_waiter_create(test, exp, POLLIN);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 	dma_fence_signal(fence);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
-	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
+	KUNIT_EXPECT_TRUE(test, mock_resv_lock_holder_release(test, holder));
 }
 
 /*

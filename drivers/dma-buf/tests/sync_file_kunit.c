@@ -195,12 +195,12 @@ static void dma_buf_sync_file_export_is_snapshot(struct kunit *test)
 static void dma_buf_sync_file_export_no_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
-	struct mock_holder *holder;
+	struct mock_resv_lock_holder *holder;
 
 	mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	holder = mock_holder(test, exp->dmabuf->resv);
+	holder = mock_resv_lock_holder_create(test, exp->dmabuf->resv);
 	dma_buf_sync_file_out(test, exp, DMA_BUF_SYNC_RW);
-	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
+	KUNIT_EXPECT_TRUE(test, mock_resv_lock_holder_release(test, holder));
 }
 
 static const u32 dma_buf_sync_file_bad_flags[] = {

@@ -231,14 +231,14 @@ static void dma_buf_vmap_nested_no_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct iosys_map outer, inner;
-	struct mock_holder *holder;
+	struct mock_resv_lock_holder *holder;
 
 	KUNIT_ASSERT_EQ(test, dma_buf_vmap_unlocked(exp->dmabuf, &outer), 0);
-	holder = mock_holder(test, exp->dmabuf->resv);
+	holder = mock_resv_lock_holder_create(test, exp->dmabuf->resv);
 	KUNIT_EXPECT_EQ(test, dma_buf_vmap_unlocked(exp->dmabuf, &inner), 0);
 	KUNIT_EXPECT_TRUE(test, iosys_map_is_equal(&outer, &inner));
 	dma_buf_vunmap_unlocked(exp->dmabuf, &inner);
-	KUNIT_EXPECT_TRUE(test, mock_holder_drop(test, holder));
+	KUNIT_EXPECT_TRUE(test, mock_resv_lock_holder_release(test, holder));
 	dma_buf_vunmap_unlocked(exp->dmabuf, &outer);
 }
 
