@@ -345,13 +345,13 @@ static void dma_buf_attach_wait_hold(struct dma_buf_attach_wait *wait)
 	dma_resv_unlock(dmabuf->resv);
 }
 
-static void dma_buf_attach_wait_attach(void *data, unsigned int who)
+static void dma_buf_attach_wait_attach(void *data, unsigned int id)
 {
 	static const struct dma_buf_attach_ops no_callback;
 	struct dma_buf_attach_wait *wait = data;
 	struct dma_buf *dmabuf = wait->exp->dmabuf;
 
-	if (!who) {
+	if (!id) {
 		dma_buf_attach_wait_hold(wait);
 		return;
 	}
@@ -363,12 +363,12 @@ static void dma_buf_attach_wait_attach(void *data, unsigned int who)
 	wait->listed = list_count_nodes(&dmabuf->attachments);
 }
 
-static void dma_buf_attach_wait_detach(void *data, unsigned int who)
+static void dma_buf_attach_wait_detach(void *data, unsigned int id)
 {
 	struct dma_buf_attach_wait *wait = data;
 	struct dma_buf *dmabuf = wait->exp->dmabuf;
 
-	if (!who) {
+	if (!id) {
 		dma_buf_attach_wait_hold(wait);
 		return;
 	}
@@ -393,14 +393,14 @@ static void dma_buf_attach_list_locked(struct kunit *test)
 	wait->dev = mock_device_create(test, "importer");
 
 	init_completion(&wait->held);
-	mock_together(test, 2, dma_buf_attach_wait_attach, wait);
+	mock_run_parallel(test, 2, dma_buf_attach_wait_attach, wait);
 	KUNIT_ASSERT_FALSE(test, wait->failed);
 	KUNIT_EXPECT_EQ(test, wait->before, 0);
 	KUNIT_EXPECT_EQ(test, wait->after, 0);
 	KUNIT_EXPECT_EQ(test, wait->listed, 1);
 
 	reinit_completion(&wait->held);
-	mock_together(test, 2, dma_buf_attach_wait_detach, wait);
+	mock_run_parallel(test, 2, dma_buf_attach_wait_detach, wait);
 	KUNIT_EXPECT_EQ(test, wait->before, 1);
 	KUNIT_EXPECT_EQ(test, wait->after, 1);
 	KUNIT_EXPECT_EQ(test, wait->listed, 0);

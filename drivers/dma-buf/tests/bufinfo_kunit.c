@@ -31,13 +31,13 @@ static char *dma_buf_bufinfo_text(struct kunit *test, struct file *file,
 }
 
 /* strstr() measures the rest of the text each time: slow for a long list. */
-static int dma_buf_bufinfo_count(const char *text, const char *what)
+static int dma_buf_bufinfo_count(const char *text, const char *pattern)
 {
 	const char *end = text + strlen(text);
 	int num = 0;
 
-	while ((text = strnstr(text, what, end - text))) {
-		text += strlen(what);
+	while ((text = strnstr(text, pattern, end - text))) {
+		text += strlen(pattern);
 		num++;
 	}
 
@@ -388,13 +388,13 @@ static void dma_buf_bufinfo_race_read(struct dma_buf_bufinfo_race *race)
 }
 
 /* Thread 0 reads; thread 1 exports and releases buffers meanwhile. */
-static void dma_buf_bufinfo_race_run(void *data, unsigned int who)
+static void dma_buf_bufinfo_race_run(void *data, unsigned int id)
 {
 	struct dma_buf_bufinfo_race *race = data;
 	struct dma_buf *dmabuf[16];
 	int i, round;
 
-	if (!who) {
+	if (!id) {
 		for (i = 0; i < 20; i++)
 			dma_buf_bufinfo_race_read(race);
 		WRITE_ONCE(race->done, true);
@@ -434,7 +434,7 @@ static void dma_buf_bufinfo_races_export(struct kunit *test)
 					    mock_exporter_create(test, 0, SZ_8K),
 					    "<none>");
 
-	mock_together(test, 2, dma_buf_bufinfo_race_run, race);
+	mock_run_parallel(test, 2, dma_buf_bufinfo_race_run, race);
 	KUNIT_EXPECT_EQ_MSG(test, race->unread, 0, "reading failed");
 	for (i = 0; i < ARRAY_SIZE(race->row); i++)
 		KUNIT_EXPECT_EQ_MSG(test, race->missed[i], 0,
@@ -592,11 +592,11 @@ static void dma_buf_bufinfo_change_move(struct dma_buf_bufinfo_change *change)
 	dma_resv_unlock(resv);
 }
 
-static void dma_buf_bufinfo_change_run(void *data, unsigned int who)
+static void dma_buf_bufinfo_change_run(void *data, unsigned int id)
 {
 	struct dma_buf_bufinfo_change *change = data;
 
-	if (who) {
+	if (id) {
 		dma_buf_bufinfo_change_move(change);
 		return;
 	}
@@ -630,7 +630,7 @@ static void dma_buf_bufinfo_fences_change(struct kunit *test)
 	init_completion(&change->locked);
 	init_completion(&change->read);
 
-	mock_together(test, 2, dma_buf_bufinfo_change_run, change);
+	mock_run_parallel(test, 2, dma_buf_bufinfo_change_run, change);
 	KUNIT_EXPECT_FALSE(test, change->failed);
 	KUNIT_EXPECT_GT(test, change->asked, 2);
 	want = dma_buf_bufinfo_lines(test, (const char *[]) {

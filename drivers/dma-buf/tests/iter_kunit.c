@@ -312,13 +312,13 @@ static void dma_buf_iter_race_walk(struct dma_buf_iter_race *race)
 	race->walks++;
 }
 
-static void dma_buf_iter_race_run(void *data, unsigned int who)
+static void dma_buf_iter_race_run(void *data, unsigned int id)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(DMA_BUF_ITER_RACE_MS);
 	struct dma_buf_iter_race *race = data;
 	struct dma_buf *dmabuf;
 
-	if (!who) {
+	if (!id) {
 		do {
 			dma_buf_iter_race_walk(race);
 			cond_resched();
@@ -359,7 +359,7 @@ static void dma_buf_iter_race(struct kunit *test)
 	race->info = exp->info;
 	race->info.priv = race;
 
-	mock_together(test, 3, dma_buf_iter_race_run, race);
+	mock_run_parallel(test, 3, dma_buf_iter_race_run, race);
 	/* Last references that the walker dropped are put by a worker. */
 	while (atomic_read(&race->alive) && --tries)
 		msleep(20);

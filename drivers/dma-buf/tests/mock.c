@@ -1082,10 +1082,10 @@ bool mock_resv_lock_holder_release(struct kunit *test,
 /* One of several threads that run concurrently. */
 struct mock_thread {
 	struct work_struct work;
-	struct completion *go;
-	void (*what)(void *data, unsigned int who);
+	struct completion *start;
+	void (*func)(void *data, unsigned int id);
 	void *data;
-	unsigned int who;
+	unsigned int id;
 };
 
 static void mock_thread_work(struct work_struct *work)
@@ -1093,38 +1093,38 @@ static void mock_thread_work(struct work_struct *work)
 	struct mock_thread *thread = container_of(work, struct mock_thread,
 						  work);
 
-	wait_for_completion(thread->go);
-	thread->what(thread->data, thread->who);
+	wait_for_completion(thread->start);
+	thread->func(thread->data, thread->id);
 }
 
 /**
- * mock_together - run a function in several threads concurrently
+ * mock_run_parallel - run a function in several threads concurrently
  * @test: the case
  * @num: number of threads
- * @what: the function; must not end the case by an assertion
- * @data: argument of @what, with the number of the thread, counted from 0
+ * @func: the function; must not end the case by an assertion
+ * @data: argument of @func, with the number of the thread, counted from 0
  *
  * Returns when the function has returned in all threads.
  */
-void mock_together(struct kunit *test, unsigned int num,
-		   void (*what)(void *data, unsigned int who), void *data)
+void mock_run_parallel(struct kunit *test, unsigned int num,
+		       void (*func)(void *data, unsigned int id), void *data)
 {
 	struct mock_thread *thread;
-	DECLARE_COMPLETION_ONSTACK(go);
+	DECLARE_COMPLETION_ONSTACK(start);
 	unsigned int i;
 
 	thread = kunit_kcalloc(test, num, sizeof(*thread), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, thread);
 
 	for (i = 0; i < num; i++) {
-		thread[i].go = &go;
-		thread[i].what = what;
+		thread[i].start = &start;
+		thread[i].func = func;
 		thread[i].data = data;
-		thread[i].who = i;
+		thread[i].id = i;
 		INIT_WORK(&thread[i].work, mock_thread_work);
 		queue_work(system_dfl_wq, &thread[i].work);
 	}
-	complete_all(&go);
+	complete_all(&start);
 	for (i = 0; i < num; i++)
 		flush_work(&thread[i].work);
 	kunit_kfree(test, thread);

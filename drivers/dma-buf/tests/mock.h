@@ -249,8 +249,8 @@ mock_resv_lock_holder_create(struct kunit *test, struct dma_resv *resv);
 bool mock_resv_lock_holder_release(struct kunit *test,
 				   struct mock_resv_lock_holder *holder);
 
-void mock_together(struct kunit *test, unsigned int num,
-		   void (*what)(void *data, unsigned int who), void *data);
+void mock_run_parallel(struct kunit *test, unsigned int num,
+		       void (*func)(void *data, unsigned int id), void *data);
 
 void mock_signal_pending_set(void);
 void mock_signal_pending_clear(void);

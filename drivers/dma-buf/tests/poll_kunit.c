@@ -1074,14 +1074,14 @@ static void dma_buf_poll_race_check(struct kunit *test,
 				    DMA_BUF_POLL_ROUNDS);
 }
 
-static void dma_buf_poll_race_ask(void *data, unsigned int who)
+static void dma_buf_poll_race_ask(void *data, unsigned int id)
 {
 	struct dma_buf_poll_race *race = data;
 	int i;
 
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
 		dma_buf_poll_race_meet(race, i);
-		if (dma_buf_waiter_ask(race->waiter[i][who]))
+		if (dma_buf_waiter_ask(race->waiter[i][id]))
 			atomic_inc(&race->wrong);
 	}
 }
@@ -1095,7 +1095,7 @@ static void dma_buf_poll_first_two(struct kunit *test)
 	struct dma_buf_poll_race *race = dma_buf_poll_race_create(test, 1);
 	int i;
 
-	mock_together(test, 2, dma_buf_poll_race_ask, race);
+	mock_run_parallel(test, 2, dma_buf_poll_race_ask, race);
 	dma_buf_poll_race_check(test, race);
 
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++)
@@ -1107,14 +1107,14 @@ static void dma_buf_poll_first_two(struct kunit *test)
 	}
 }
 
-static void dma_buf_poll_race_close(void *data, unsigned int who)
+static void dma_buf_poll_race_close(void *data, unsigned int id)
 {
 	struct dma_buf_poll_race *race = data;
 	int i;
 
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
 		dma_buf_poll_race_meet(race, i);
-		if (who)
+		if (id)
 			mock_put_sync(race->exp[i]);
 		else
 			dma_fence_signal(race->fence[i]);
@@ -1136,7 +1136,7 @@ static void dma_buf_poll_close_races_signal(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(race->waiter[i][0]), 0);
 		dma_buf_waiter_leave(test, race->waiter[i][0]);
 	}
-	mock_together(test, 2, dma_buf_poll_race_close, race);
+	mock_run_parallel(test, 2, dma_buf_poll_race_close, race);
 	dma_buf_poll_race_check(test, race);
 
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
@@ -1166,11 +1166,11 @@ static void dma_buf_poll_slow_cb(struct dma_fence *fence, struct dma_fence_cb *c
 	slow->early = READ_ONCE(slow->exp->releases);
 }
 
-static void dma_buf_poll_slow_race(void *data, unsigned int who)
+static void dma_buf_poll_slow_race(void *data, unsigned int id)
 {
 	struct dma_buf_poll_slow *slow = data;
 
-	if (!who) {
+	if (!id) {
 		dma_fence_signal(slow->fence);
 		return;
 	}
@@ -1203,7 +1203,7 @@ static void dma_buf_poll_close_waits_for_callback(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
 	dma_buf_waiter_leave(test, waiter);
 
-	mock_together(test, 2, dma_buf_poll_slow_race, slow);
+	mock_run_parallel(test, 2, dma_buf_poll_slow_race, slow);
 	KUNIT_EXPECT_EQ(test, slow->early, 0);
 	KUNIT_EXPECT_EQ(test, slow->exp->releases, 1);
 	KUNIT_EXPECT_EQ(test, kref_read(&slow->fence->refcount), 1);

@@ -127,14 +127,14 @@ static void dma_buf_race_wrong(struct dma_buf_race *race,
 	atomic_inc(&race->wrong[why]);
 }
 
-/* May thread @who start another round? Thread 0 checks the time. */
-static bool dma_buf_race_goes_on(struct dma_buf_race *race, unsigned int who)
+/* May thread @id start another round? Thread 0 checks the time. */
+static bool dma_buf_race_goes_on(struct dma_buf_race *race, unsigned int id)
 {
-	int rounds = atomic_inc_return(&race->rounds[who]);
+	int rounds = atomic_inc_return(&race->rounds[id]);
 	bool enough;
 
 	cond_resched();
-	if (who)
+	if (id)
 		return !READ_ONCE(race->over);
 
 	enough = time_after(jiffies, race->end) ||
@@ -146,22 +146,22 @@ static bool dma_buf_race_goes_on(struct dma_buf_race *race, unsigned int who)
 }
 
 /* Sleep from time to time, to make sure that another thread runs meanwhile. */
-static void dma_buf_race_linger(struct dma_buf_race *race, unsigned int who)
+static void dma_buf_race_linger(struct dma_buf_race *race, unsigned int id)
 {
-	if (atomic_read(&race->rounds[who]) % DMA_BUF_RACE_LINGER)
+	if (atomic_read(&race->rounds[id]) % DMA_BUF_RACE_LINGER)
 		cond_resched();
 	else
 		schedule_timeout_uninterruptible(1);
 }
 
 static void dma_buf_race_run(struct dma_buf_race *race, unsigned int num,
-			     void (*what)(void *data, unsigned int who))
+			     void (*func)(void *data, unsigned int id))
 {
 	struct kunit *test = race->test;
 	unsigned int i, rounds = 0;
 
 	race->end = jiffies + msecs_to_jiffies(race_ms);
-	mock_together(test, num, what, race);
+	mock_run_parallel(test, num, func, race);
 
 	for (i = 0; i < num; i++)
 		rounds += atomic_read(&race->rounds[i]);
@@ -173,7 +173,7 @@ static void dma_buf_race_run(struct dma_buf_race *race, unsigned int num,
 	KUNIT_EXPECT_GT(test, atomic_read(&race->met), 0);
 }
 
-static void dma_buf_race_come_and_go(struct dma_buf_race *race, unsigned int who,
+static void dma_buf_race_come_and_go(struct dma_buf_race *race, unsigned int id,
 				     struct mock_importer *imp)
 {
 	struct dma_buf *dmabuf = race->exp->dmabuf;
@@ -185,7 +185,7 @@ static void dma_buf_race_come_and_go(struct dma_buf_race *race, unsigned int who
 		dma_buf_race_wrong(race, DMA_BUF_RACE_ATTACH);
 		return;
 	}
-	dma_buf_race_linger(race, who);
+	dma_buf_race_linger(race, id);
 	dma_buf_detach(dmabuf, attach);
 }
 
@@ -220,20 +220,20 @@ static void dma_buf_race_move(struct dma_buf_race *race)
 	dma_resv_unlock(dmabuf->resv);
 }
 
-static void dma_buf_race_attach_run(void *data, unsigned int who)
+static void dma_buf_race_attach_run(void *data, unsigned int id)
 {
 	struct dma_buf_race *race = data;
 
 	do {
-		if (who == 0)
+		if (id == 0)
 			dma_buf_race_list(race);
-		else if (who == 1)
-			dma_buf_race_come_and_go(race, who, race->imp);
-		else if (who == 2)
-			dma_buf_race_come_and_go(race, who, NULL);
+		else if (id == 1)
+			dma_buf_race_come_and_go(race, id, race->imp);
+		else if (id == 2)
+			dma_buf_race_come_and_go(race, id, NULL);
 		else
 			dma_buf_race_move(race);
-	} while (dma_buf_race_goes_on(race, who));
+	} while (dma_buf_race_goes_on(race, id));
 }
 
 static const struct dma_buf_race_row {
@@ -296,17 +296,17 @@ static void dma_buf_race_walk(struct dma_buf_race *race)
 		dma_buf_race_wrong(race, DMA_BUF_RACE_WALK);
 }
 
-static void dma_buf_race_walk_run(void *data, unsigned int who)
+static void dma_buf_race_walk_run(void *data, unsigned int id)
 {
 	struct dma_buf_race *race = data;
 
 	do {
-		if (who == 0)
+		if (id == 0)
 			dma_buf_race_walk(race);
 		else
-			dma_buf_race_come_and_go(race, who,
-						 who == 1 ? race->imp : NULL);
-	} while (dma_buf_race_goes_on(race, who));
+			dma_buf_race_come_and_go(race, id,
+						 id == 1 ? race->imp : NULL);
+	} while (dma_buf_race_goes_on(race, id));
 }
 
 /*
@@ -352,7 +352,7 @@ static void dma_buf_race_vunmap_op(struct dma_buf *dmabuf, struct iosys_map *map
 	race->mapped = false;
 }
 
-static void dma_buf_race_vmap_run(void *data, unsigned int who)
+static void dma_buf_race_vmap_run(void *data, unsigned int id)
 {
 	struct dma_buf_race *race = data;
 	struct dma_buf *dmabuf = race->exp->dmabuf;
@@ -369,11 +369,11 @@ static void dma_buf_race_vmap_run(void *data, unsigned int who)
 			dma_buf_race_wrong(race, DMA_BUF_RACE_VMAP_OTHER);
 		if (!READ_ONCE(race->mapped))
 			dma_buf_race_wrong(race, DMA_BUF_RACE_VMAP_ENDED);
-		dma_buf_race_linger(race, who);
+		dma_buf_race_linger(race, id);
 		atomic_dec(&race->inside);
 		dma_buf_vunmap_unlocked(dmabuf, &map);
-		dma_buf_race_linger(race, who);
-	} while (dma_buf_race_goes_on(race, who));
+		dma_buf_race_linger(race, id);
+	} while (dma_buf_race_goes_on(race, id));
 }
 
 /*
@@ -411,7 +411,7 @@ static struct sg_table *dma_buf_race_map_op(struct dma_buf_attachment *attach,
 }
 
 /* Map in a direction that no other thread uses, and check the table. */
-static void dma_buf_race_map_run(void *data, unsigned int who)
+static void dma_buf_race_map_run(void *data, unsigned int id)
 {
 	static const enum dma_data_direction dirs[] = {
 		DMA_FROM_DEVICE, DMA_TO_DEVICE, DMA_BIDIRECTIONAL,
@@ -420,19 +420,19 @@ static void dma_buf_race_map_run(void *data, unsigned int who)
 	struct sg_table *sgt;
 
 	do {
-		sgt = dma_buf_map_attachment_unlocked(race->attach, dirs[who]);
+		sgt = dma_buf_map_attachment_unlocked(race->attach, dirs[id]);
 		if (IS_ERR(sgt)) {
 			dma_buf_race_wrong(race, DMA_BUF_RACE_MAP);
 			continue;
 		}
 		if (atomic_inc_return(&race->inside) > 1)
 			atomic_inc(&race->met);
-		dma_buf_race_linger(race, who);
-		if (sg_dma_address(sgt->sgl) != dirs[who] * PAGE_SIZE)
+		dma_buf_race_linger(race, id);
+		if (sg_dma_address(sgt->sgl) != dirs[id] * PAGE_SIZE)
 			dma_buf_race_wrong(race, DMA_BUF_RACE_MAP_OTHER);
 		atomic_dec(&race->inside);
-		dma_buf_unmap_attachment_unlocked(race->attach, sgt, dirs[who]);
-	} while (dma_buf_race_goes_on(race, who));
+		dma_buf_unmap_attachment_unlocked(race->attach, sgt, dirs[id]);
+	} while (dma_buf_race_goes_on(race, id));
 }
 
 /*

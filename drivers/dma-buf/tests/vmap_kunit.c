@@ -249,7 +249,7 @@ struct dma_buf_vmap_crowd {
 };
 
 /* Map and unmap, with alternating functions. */
-static void dma_buf_vmap_often(void *data, unsigned int who)
+static void dma_buf_vmap_often(void *data, unsigned int id)
 {
 	struct dma_buf_vmap_crowd *crowd = data;
 	struct dma_buf *dmabuf = crowd->exp->dmabuf;
@@ -257,7 +257,7 @@ static void dma_buf_vmap_often(void *data, unsigned int who)
 	int i;
 
 	for (i = 0; i < 2000; i++) {
-		if (dma_buf_vmap_by(&dma_buf_vmap_rows[(i + who) % 2], dmabuf,
+		if (dma_buf_vmap_by(&dma_buf_vmap_rows[(i + id) % 2], dmabuf,
 				    &map)) {
 			atomic_inc(&crowd->failed);
 			continue;
@@ -281,7 +281,7 @@ static void dma_buf_vmap_threads(struct kunit *test)
 	};
 
 	crowd.exp->no_log = true;
-	mock_together(test, 4, dma_buf_vmap_often, &crowd);
+	mock_run_parallel(test, 4, dma_buf_vmap_often, &crowd);
 	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&crowd.failed), 0, "vmap failed");
 	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&crowd.other), 0,
 			    "vmap returned another address");
