@@ -106,7 +106,7 @@ static void dma_buf_attach_check_call(struct kunit *test,
 				      struct mock_exporter *exp, enum mock_op op,
 				      struct dma_buf_attachment *attach)
 {
-	const struct mock_call *call = mock_call(exp, op);
+	const struct mock_call *call = mock_last_call(exp, op);
 
 	KUNIT_EXPECT_EQ(test, exp->calls, 1);
 	KUNIT_EXPECT_PTR_EQ(test, call->arg, (const void *)attach);
@@ -292,8 +292,8 @@ static void dma_buf_attach_twice(struct kunit *test)
 		dma_buf_detach(exp->dmabuf, one);
 	if (!IS_ERR(two))
 		dma_buf_detach(exp->dmabuf, two);
-	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_ATTACH), 2);
-	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_DETACH), 2);
+	KUNIT_EXPECT_EQ(test, mock_call_count(exp, MOCK_ATTACH), 2);
+	KUNIT_EXPECT_EQ(test, mock_call_count(exp, MOCK_DETACH), 2);
 }
 
 /* Passes when an attachment holds no reference to the buffer's file. */

@@ -49,9 +49,9 @@ static void dma_buf_cpu_access_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_buf_end_cpu_access(exp->dmabuf, row->dir), 0);
 
 	MOCK_EXPECT_LOG(test, exp, MOCK_BEGIN_CPU_ACCESS, MOCK_END_CPU_ACCESS);
-	KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_BEGIN_CPU_ACCESS)->dir,
+	KUNIT_EXPECT_EQ(test, mock_last_call(exp, MOCK_BEGIN_CPU_ACCESS)->dir,
 			row->dir);
-	KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_END_CPU_ACCESS)->dir,
+	KUNIT_EXPECT_EQ(test, mock_last_call(exp, MOCK_END_CPU_ACCESS)->dir,
 			row->dir);
 }
 
@@ -212,7 +212,8 @@ static void dma_buf_cpu_access_sync(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ret, row->want);
 	KUNIT_EXPECT_EQ(test, exp->calls, row->want ? 0 : 1);
 	if (!row->want)
-		KUNIT_EXPECT_EQ(test, mock_call(exp, row->op)->dir, row->dir);
+		KUNIT_EXPECT_EQ(test, mock_last_call(exp, row->op)->dir,
+				row->dir);
 	KUNIT_EXPECT_EQ(test, sync.flags, row->flags);
 }
 

@@ -336,7 +336,7 @@ static void dma_buf_export_release_args(struct kunit *test)
 
 	mock_put_sync(exp);
 	MOCK_EXPECT_LOG(test, exp, MOCK_RELEASE);
-	KUNIT_EXPECT_FALSE(test, mock_call(exp, MOCK_RELEASE)->locked);
+	KUNIT_EXPECT_FALSE(test, mock_last_call(exp, MOCK_RELEASE)->locked);
 }
 
 static struct kunit_case dma_buf_export_cases[] = {

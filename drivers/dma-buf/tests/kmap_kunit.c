@@ -23,12 +23,15 @@ static void dma_buf_kmap_pages(struct kunit *test)
 		dma_buf_kunmap(exp->dmabuf, page, vaddr);
 
 		MOCK_EXPECT_LOG(test, exp, MOCK_MAP, MOCK_UNMAP);
-		KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_MAP)->page, page);
-		KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_UNMAP)->page, page);
-		KUNIT_EXPECT_PTR_EQ(test, mock_call(exp, MOCK_UNMAP)->arg,
+		KUNIT_EXPECT_EQ(test, mock_last_call(exp, MOCK_MAP)->page,
+				page);
+		KUNIT_EXPECT_EQ(test, mock_last_call(exp, MOCK_UNMAP)->page,
+				page);
+		KUNIT_EXPECT_PTR_EQ(test, mock_last_call(exp, MOCK_UNMAP)->arg,
 				    (const void *)vaddr);
-		KUNIT_EXPECT_FALSE(test, mock_call(exp, MOCK_MAP)->locked);
-		KUNIT_EXPECT_FALSE(test, mock_call(exp, MOCK_UNMAP)->locked);
+		KUNIT_EXPECT_FALSE(test, mock_last_call(exp, MOCK_MAP)->locked);
+		KUNIT_EXPECT_FALSE(test,
+				   mock_last_call(exp, MOCK_UNMAP)->locked);
 	}
 }
 
@@ -51,7 +54,7 @@ static void dma_buf_kmap_together(struct kunit *test)
 	dma_buf_kunmap(exp->dmabuf, 0, again);
 	dma_buf_kunmap(exp->dmabuf, 1, two);
 	dma_buf_kunmap(exp->dmabuf, 0, one);
-	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_UNMAP), 3);
+	KUNIT_EXPECT_EQ(test, mock_call_count(exp, MOCK_UNMAP), 3);
 }
 
 static const struct dma_buf_kmap_row {

@@ -87,11 +87,13 @@ static void dma_buf_map_static(struct kunit *test)
 	dma_buf_unmap_attachment_unlocked(attach, sgt, row->dir);
 
 	MOCK_EXPECT_LOG(test, exp, MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF);
-	KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_MAP_DMA_BUF)->dir, row->dir);
-	KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_UNMAP_DMA_BUF)->dir,
+	KUNIT_EXPECT_EQ(test, mock_last_call(exp, MOCK_MAP_DMA_BUF)->dir,
 			row->dir);
-	KUNIT_EXPECT_TRUE(test, mock_call(exp, MOCK_MAP_DMA_BUF)->locked);
-	KUNIT_EXPECT_TRUE(test, mock_call(exp, MOCK_UNMAP_DMA_BUF)->locked);
+	KUNIT_EXPECT_EQ(test, mock_last_call(exp, MOCK_UNMAP_DMA_BUF)->dir,
+			row->dir);
+	KUNIT_EXPECT_TRUE(test, mock_last_call(exp, MOCK_MAP_DMA_BUF)->locked);
+	KUNIT_EXPECT_TRUE(test,
+			  mock_last_call(exp, MOCK_UNMAP_DMA_BUF)->locked);
 }
 
 /* Passes when an exporter may have DMA addresses without pages. */
@@ -326,7 +328,8 @@ static void dma_buf_map_several(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(sgt); i++) {
 		sgt[i] = dma_buf_map_ok(test, attach, dma_buf_dirs[i % 3].dir);
 		dma_buf_map_check_table(test, exp, sgt[i]);
-		KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_MAP_DMA_BUF)->dir,
+		KUNIT_EXPECT_EQ(test,
+				mock_last_call(exp, MOCK_MAP_DMA_BUF)->dir,
 				dma_buf_dirs[i % 3].dir);
 		for (j = 0; j < i; j++)
 			KUNIT_EXPECT_PTR_NE(test, sgt[i], sgt[j]);
@@ -337,9 +340,9 @@ static void dma_buf_map_several(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(sgt); i++)
 		dma_buf_unmap_attachment_unlocked(attach, sgt[i],
 						  dma_buf_dirs[i % 3].dir);
-	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_MAP_DMA_BUF),
+	KUNIT_EXPECT_EQ(test, mock_call_count(exp, MOCK_MAP_DMA_BUF),
 			ARRAY_SIZE(sgt));
-	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_UNMAP_DMA_BUF),
+	KUNIT_EXPECT_EQ(test, mock_call_count(exp, MOCK_UNMAP_DMA_BUF),
 			ARRAY_SIZE(sgt));
 }
 
@@ -360,7 +363,7 @@ static void dma_buf_map_two_devices(struct kunit *test)
 	dma_buf_unmap_attachment_unlocked(one, first, DMA_TO_DEVICE);
 	KUNIT_EXPECT_EQ(test, exp->pins, 0);
 	dma_buf_unmap_attachment_unlocked(two, second, DMA_FROM_DEVICE);
-	KUNIT_EXPECT_PTR_EQ(test, mock_call(exp, MOCK_UNMAP_DMA_BUF)->arg,
+	KUNIT_EXPECT_PTR_EQ(test, mock_last_call(exp, MOCK_UNMAP_DMA_BUF)->arg,
 			    (const void *)two);
 }
 
@@ -495,7 +498,7 @@ static void dma_buf_map_interrupted(struct kunit *test)
 	else
 		MOCK_EXPECT_LOG(test, exp, MOCK_MAP_DMA_BUF,
 				MOCK_UNMAP_DMA_BUF);
-	KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_UNMAP_DMA_BUF)->dir,
+	KUNIT_EXPECT_EQ(test, mock_last_call(exp, MOCK_UNMAP_DMA_BUF)->dir,
 			DMA_FROM_DEVICE);
 }
 
@@ -631,9 +634,10 @@ static void dma_buf_map_invalidate_remap(struct kunit *test)
 
 	mock_log_reset(exp);
 	dma_buf_map_invalidate_all(exp);
-	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_UNMAP_DMA_BUF), 1);
-	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_MAP_DMA_BUF), 1);
-	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_INVALIDATE_MAPPINGS), 1);
+	KUNIT_EXPECT_EQ(test, mock_call_count(exp, MOCK_UNMAP_DMA_BUF), 1);
+	KUNIT_EXPECT_EQ(test, mock_call_count(exp, MOCK_MAP_DMA_BUF), 1);
+	KUNIT_EXPECT_EQ(test, mock_call_count(exp, MOCK_INVALIDATE_MAPPINGS),
+			1);
 
 	KUNIT_EXPECT_NOT_ERR_OR_NULL(test, own->sgt);
 	if (!IS_ERR_OR_NULL(own->sgt)) {

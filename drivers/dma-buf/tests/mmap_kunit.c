@@ -91,9 +91,10 @@ static void dma_buf_mmap_file_bounds(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, vma->vm_file, file);
 	KUNIT_EXPECT_EQ(test, file_count(file), 1);
 	if (!row->file_ret) {
-		KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_MMAP)->page,
+		KUNIT_EXPECT_EQ(test, mock_last_call(exp, MOCK_MMAP)->page,
 				row->pgoff);
-		KUNIT_EXPECT_FALSE(test, mock_call(exp, MOCK_MMAP)->locked);
+		KUNIT_EXPECT_FALSE(test,
+				   mock_last_call(exp, MOCK_MMAP)->locked);
 	}
 }
 
@@ -147,7 +148,7 @@ static void dma_buf_mmap_call_bounds(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, file_count(other), row->call_ret ? 2 : 1);
 	KUNIT_EXPECT_EQ(test, file_count(file), row->call_ret ? 1 : 2);
 	if (!row->call_ret)
-		KUNIT_EXPECT_EQ(test, mock_call(exp, MOCK_MMAP)->page,
+		KUNIT_EXPECT_EQ(test, mock_last_call(exp, MOCK_MMAP)->page,
 				row->pgoff);
 
 	fput(vma->vm_file);

@@ -458,7 +458,7 @@ static void mock_exporter_check(struct mock_exporter *exp)
 	KUNIT_EXPECT_EQ(test, exp->vmaps, 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&exp->tables));
 	if (!exp->no_log)
-		KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_RELEASE),
+		KUNIT_EXPECT_EQ(test, mock_call_count(exp, MOCK_RELEASE),
 				exp->releases);
 }
 
@@ -593,7 +593,7 @@ const char *mock_op_name(enum mock_op op)
 }
 
 /* Number of logged calls of this callback. */
-unsigned int mock_count(struct mock_exporter *exp, enum mock_op op)
+unsigned int mock_call_count(struct mock_exporter *exp, enum mock_op op)
 {
 	unsigned int i, num = 0;
 
@@ -605,7 +605,8 @@ unsigned int mock_count(struct mock_exporter *exp, enum mock_op op)
 }
 
 /* The last call of this callback; an entry of impossible values if none. */
-const struct mock_call *mock_call(struct mock_exporter *exp, enum mock_op op)
+const struct mock_call *mock_last_call(struct mock_exporter *exp,
+				       enum mock_op op)
 {
 	static const struct mock_call none = {
 		.op = MOCK_OPS,
@@ -835,7 +836,7 @@ static bool mock_fence_enable_signaling(struct dma_fence *fence)
 
 	atomic_inc(&tl->enabled);
 	if (!in_task())
-		atomic_inc(&tl->interrupted);
+		atomic_inc(&tl->enabled_in_irq);
 	return !container_of(fence, struct mock_fence, base)->completed;
 }
 

@@ -151,8 +151,9 @@ bool mock_wait_released(struct mock_exporter *exp);
 
 void mock_log_reset(struct mock_exporter *exp);
 const char *mock_op_name(enum mock_op op);
-unsigned int mock_count(struct mock_exporter *exp, enum mock_op op);
-const struct mock_call *mock_call(struct mock_exporter *exp, enum mock_op op);
+unsigned int mock_call_count(struct mock_exporter *exp, enum mock_op op);
+const struct mock_call *mock_last_call(struct mock_exporter *exp,
+				       enum mock_op op);
 bool mock_log_is(struct mock_exporter *exp, const enum mock_op *ops,
 		 unsigned int num);
 
@@ -202,13 +203,13 @@ void mock_detach(struct kunit *test, struct dma_buf_attachment *attach);
  * @ref: one reference of the case and one of each fence; these may outlive it
  * @lock: lock of the fences that share one
  * @enabled: number of calls of enable_signaling
- * @interrupted: number of these in interrupt context
+ * @enabled_in_irq: number of these in interrupt context
  */
 struct mock_timeline {
 	struct kref ref;
 	spinlock_t lock; /* of the fences */
 	atomic_t enabled;
-	atomic_t interrupted;
+	atomic_t enabled_in_irq;
 };
 
 struct dma_resv *mock_resv_create(struct kunit *test);

@@ -23,11 +23,11 @@ static void dma_buf_pin_calls(struct kunit *test)
 	dma_resv_unlock(exp->dmabuf->resv);
 
 	MOCK_EXPECT_LOG(test, exp, MOCK_PIN, MOCK_UNPIN);
-	KUNIT_EXPECT_TRUE(test, mock_call(exp, MOCK_PIN)->locked);
-	KUNIT_EXPECT_TRUE(test, mock_call(exp, MOCK_UNPIN)->locked);
-	KUNIT_EXPECT_PTR_EQ(test, mock_call(exp, MOCK_PIN)->arg,
+	KUNIT_EXPECT_TRUE(test, mock_last_call(exp, MOCK_PIN)->locked);
+	KUNIT_EXPECT_TRUE(test, mock_last_call(exp, MOCK_UNPIN)->locked);
+	KUNIT_EXPECT_PTR_EQ(test, mock_last_call(exp, MOCK_PIN)->arg,
 			    (const void *)attach);
-	KUNIT_EXPECT_PTR_EQ(test, mock_call(exp, MOCK_UNPIN)->arg,
+	KUNIT_EXPECT_PTR_EQ(test, mock_last_call(exp, MOCK_UNPIN)->arg,
 			    (const void *)attach);
 }
 
@@ -48,8 +48,8 @@ static void dma_buf_pin_nested(struct kunit *test)
 		dma_buf_unpin(attach);
 	dma_resv_unlock(exp->dmabuf->resv);
 
-	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_PIN), 3);
-	KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_UNPIN), 3);
+	KUNIT_EXPECT_EQ(test, mock_call_count(exp, MOCK_PIN), 3);
+	KUNIT_EXPECT_EQ(test, mock_call_count(exp, MOCK_UNPIN), 3);
 }
 
 static const int dma_buf_pin_errors[] = { -ENOMEM, -EBUSY, -ENOSPC, -EINTR };

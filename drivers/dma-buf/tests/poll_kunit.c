@@ -502,7 +502,7 @@ static void dma_buf_poll_arms_in_task(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
 	KUNIT_EXPECT_GT(test, atomic_read(&tl->enabled), 1);
-	KUNIT_EXPECT_EQ(test, atomic_read(&tl->interrupted), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tl->enabled_in_irq), 0);
 }
 
 /*

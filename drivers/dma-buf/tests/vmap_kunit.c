@@ -59,9 +59,9 @@ static void dma_buf_vmap_once(struct kunit *test)
 	dma_buf_vunmap_by(row, exp->dmabuf, &map);
 
 	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP, MOCK_VUNMAP);
-	KUNIT_EXPECT_TRUE(test, mock_call(exp, MOCK_VMAP)->locked);
-	KUNIT_EXPECT_TRUE(test, mock_call(exp, MOCK_VUNMAP)->locked);
-	KUNIT_EXPECT_PTR_EQ(test, mock_call(exp, MOCK_VUNMAP)->arg,
+	KUNIT_EXPECT_TRUE(test, mock_last_call(exp, MOCK_VMAP)->locked);
+	KUNIT_EXPECT_TRUE(test, mock_last_call(exp, MOCK_VUNMAP)->locked);
+	KUNIT_EXPECT_PTR_EQ(test, mock_last_call(exp, MOCK_VUNMAP)->arg,
 			    (const void *)exp->vaddr);
 	KUNIT_EXPECT_FALSE(test, dma_resv_is_locked(exp->dmabuf->resv));
 }
@@ -100,8 +100,8 @@ static void dma_buf_vmap_again(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, dma_buf_vmap_by(row, exp->dmabuf, &map),
 				0);
 		dma_buf_vunmap_by(row, exp->dmabuf, &map);
-		KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_VMAP), i);
-		KUNIT_EXPECT_EQ(test, mock_count(exp, MOCK_VUNMAP), i);
+		KUNIT_EXPECT_EQ(test, mock_call_count(exp, MOCK_VMAP), i);
+		KUNIT_EXPECT_EQ(test, mock_call_count(exp, MOCK_VUNMAP), i);
 	}
 }
 
@@ -141,15 +141,16 @@ static void dma_buf_vmap_fails(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, dma_buf_vmap_by(row, exp->dmabuf, &map),
 				    -ENOMEM, "attempt %d", i);
 		KUNIT_EXPECT_TRUE_MSG(test, iosys_map_is_null(&map), "attempt %d", i);
-		KUNIT_EXPECT_EQ_MSG(test, mock_count(exp, MOCK_VMAP), i, "attempt %d", i);
-		KUNIT_EXPECT_NULL_MSG(test, mock_call(exp, MOCK_VMAP)->arg,
+		KUNIT_EXPECT_EQ_MSG(test, mock_call_count(exp, MOCK_VMAP), i,
+				    "attempt %d", i);
+		KUNIT_EXPECT_NULL_MSG(test, mock_last_call(exp, MOCK_VMAP)->arg,
 				      "attempt %d", i);
 	}
 	KUNIT_EXPECT_FALSE(test, dma_resv_is_locked(exp->dmabuf->resv));
 
 	exp->fail[MOCK_VMAP] = 0;
 	KUNIT_EXPECT_EQ(test, dma_buf_vmap_by(row, exp->dmabuf, &map), 0);
-	KUNIT_EXPECT_NULL(test, mock_call(exp, MOCK_VMAP)->arg);
+	KUNIT_EXPECT_NULL(test, mock_last_call(exp, MOCK_VMAP)->arg);
 	dma_buf_vunmap_by(row, exp->dmabuf, &map);
 	MOCK_EXPECT_LOG(test, exp, MOCK_VMAP, MOCK_VMAP, MOCK_VMAP, MOCK_VMAP,
 			MOCK_VUNMAP);
