@@ -524,7 +524,7 @@ static void dma_buf_bufinfo_lock_held(struct kunit *test)
  * @len: length of @text
  * @locked: completed when the reservation lock is held
  * @read: completed when all of bufinfo was read
- * @asked: number of calls of @base's name callbacks
+ * @name_calls: number of calls of @base's name callbacks
  * @moved: the list of fences was reallocated
  * @failed: reallocating or reading failed
  */
@@ -537,7 +537,7 @@ struct dma_buf_bufinfo_change {
 	size_t len;
 	struct completion locked;
 	struct completion read;
-	int asked;
+	int name_calls;
 	bool moved;
 	bool failed;
 };
@@ -549,7 +549,7 @@ static const char *dma_buf_bufinfo_change_name(struct dma_fence *fence)
 		container_of(fence, struct dma_buf_bufinfo_change, base);
 	unsigned int us;
 
-	WRITE_ONCE(change->asked, change->asked + 1);
+	WRITE_ONCE(change->name_calls, change->name_calls + 1);
 	for (us = 0; us < DMA_BUF_BUFINFO_NAME_US && !READ_ONCE(change->moved); us++)
 		udelay(1);
 	return "moving";
@@ -583,7 +583,7 @@ static void dma_buf_bufinfo_change_move(struct dma_buf_bufinfo_change *change)
 
 	dma_resv_lock(resv, NULL);
 	complete(&change->locked);
-	while (!READ_ONCE(change->asked) && time_before(jiffies, end))
+	while (!READ_ONCE(change->name_calls) && time_before(jiffies, end))
 		cond_resched();
 	if (dma_resv_reserve_fences(resv, 64))
 		change->failed = true;
@@ -632,7 +632,7 @@ static void dma_buf_bufinfo_fences_change(struct kunit *test)
 
 	mock_run_parallel(test, 2, dma_buf_bufinfo_change_run, change);
 	KUNIT_EXPECT_FALSE(test, change->failed);
-	KUNIT_EXPECT_GT(test, change->asked, 2);
+	KUNIT_EXPECT_GT(test, change->name_calls, 2);
 	want = dma_buf_bufinfo_lines(test, (const char *[]) {
 		dma_buf_bufinfo_row(test, exp, "<none>"),
 		dma_buf_bufinfo_fence_line(test, "kernel", kernel,
@@ -838,7 +838,7 @@ static void dma_buf_bufinfo_name_no_lock(struct kunit *test)
  * Names that a buffer gets in turn. There are three, since memory that is freed
  * too early is soon reused for the name after the next one.
  */
-static char dma_buf_bufinfo_turn[3][DMA_BUF_NAME_LEN] = {
+static char dma_buf_bufinfo_names[3][DMA_BUF_NAME_LEN] = {
 	"abcdefghijklmnopqrstuvwxyzabcde",
 	"BCDEFGHIJKLMNOPQRSTUVWXYZABCDEF",
 	"0123456789012345678901234567890",
@@ -912,11 +912,13 @@ static void dma_buf_bufinfo_name_rcu(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, exp->dmabuf->name);
 	for (i = 0; i < ARRAY_SIZE(arg); i++) {
 		arg[i] = mock_user_alloc(test, PAGE_SIZE);
-		KUNIT_ASSERT_EQ(test, copy_to_user(arg[i], dma_buf_bufinfo_turn[i],
-						   DMA_BUF_NAME_LEN), 0UL);
+		KUNIT_ASSERT_EQ(test,
+				copy_to_user(arg[i], dma_buf_bufinfo_names[i],
+					     DMA_BUF_NAME_LEN),
+				0UL);
 	}
-	dma_buf_bufinfo_set_name(test, exp, dma_buf_bufinfo_turn[0]);
-	KUNIT_EXPECT_STREQ(test, exp->dmabuf->name, dma_buf_bufinfo_turn[0]);
+	dma_buf_bufinfo_set_name(test, exp, dma_buf_bufinfo_names[0]);
+	KUNIT_EXPECT_STREQ(test, exp->dmabuf->name, dma_buf_bufinfo_names[0]);
 
 	reader->dmabuf = exp->dmabuf;
 	INIT_WORK(&reader->work, dma_buf_bufinfo_reader_work);

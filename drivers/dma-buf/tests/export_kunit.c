@@ -289,7 +289,7 @@ struct dma_buf_export_release {
 	struct dma_fence *fence;
 };
 
-static void dma_buf_export_look(struct dma_buf *dmabuf)
+static void dma_buf_export_check_release(struct dma_buf *dmabuf)
 {
 	struct kunit *test = kunit_get_current_test();
 	const struct dma_buf_export_release *want = test->priv;
@@ -326,7 +326,7 @@ static void dma_buf_export_release_args(struct kunit *test)
 	};
 
 	test->priv = &want;
-	exp->ops.release = dma_buf_export_look;
+	exp->ops.release = dma_buf_export_check_release;
 	if (IS_ENABLED(CONFIG_MODULE_UNLOAD))
 		exp->info.owner = mock_module_create(test, false);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));

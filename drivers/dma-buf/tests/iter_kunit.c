@@ -41,23 +41,23 @@ static struct dma_buf *dma_buf_iter_step(struct kunit *test,
 /* Walk from @dmabuf to the end and count how often each buffer is found. */
 static void dma_buf_iter_walk(struct kunit *test, struct dma_buf *dmabuf,
 			      struct mock_exporter **exp, unsigned int num,
-			      unsigned int *met)
+			      unsigned int *found)
 {
 	unsigned int i, steps = 0;
 
 	for (; dmabuf; dmabuf = dma_buf_iter_step(test, dmabuf, &steps))
 		for (i = 0; i < num; i++)
 			if (dma_buf_iter_is(dmabuf, exp[i]))
-				met[i]++;
+				found[i]++;
 }
 
-static void dma_buf_iter_expect(struct kunit *test, const unsigned int *met,
+static void dma_buf_iter_expect(struct kunit *test, const unsigned int *found,
 				unsigned int num, unsigned int want)
 {
 	unsigned int i;
 
 	for (i = 0; i < num; i++)
-		KUNIT_EXPECT_EQ_MSG(test, met[i], want, "buffer %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, found[i], want, "buffer %u", i);
 }
 
 /* Walk to the buffer of @exp and return it with its reference. */
@@ -102,11 +102,12 @@ static void dma_buf_iter_export(struct kunit *test, struct mock_exporter **exp,
 static void dma_buf_iter_all(struct kunit *test)
 {
 	struct mock_exporter *exp[20];
-	unsigned int i, met[20] = {};
+	unsigned int i, found[20] = {};
 
 	dma_buf_iter_export(test, exp, ARRAY_SIZE(exp));
-	dma_buf_iter_walk(test, dma_buf_iter_begin(), exp, ARRAY_SIZE(exp), met);
-	dma_buf_iter_expect(test, met, ARRAY_SIZE(exp), 1);
+	dma_buf_iter_walk(test, dma_buf_iter_begin(), exp, ARRAY_SIZE(exp),
+			  found);
+	dma_buf_iter_expect(test, found, ARRAY_SIZE(exp), 1);
 	for (i = 0; i < ARRAY_SIZE(exp); i++)
 		KUNIT_EXPECT_EQ(test, file_count(exp[i]->dmabuf->file), 1);
 }
@@ -162,7 +163,7 @@ static void dma_buf_iter_reference(struct kunit *test)
 static void dma_buf_iter_dying(struct kunit *test)
 {
 	struct mock_exporter *exp[6];
-	unsigned int i, met[6] = {};
+	unsigned int i, found[6] = {};
 
 	dma_buf_iter_export(test, exp, ARRAY_SIZE(exp));
 	/* The last fput() of a kernel thread is delayed to a worker. */
@@ -172,10 +173,11 @@ static void dma_buf_iter_dying(struct kunit *test)
 		fput(exp[i]->dmabuf->file);
 	}
 	preempt_enable();
-	dma_buf_iter_walk(test, dma_buf_iter_begin(), exp, ARRAY_SIZE(exp), met);
+	dma_buf_iter_walk(test, dma_buf_iter_begin(), exp, ARRAY_SIZE(exp),
+			  found);
 
 	for (i = 0; i < ARRAY_SIZE(exp); i++)
-		KUNIT_EXPECT_EQ_MSG(test, met[i], i % 2, "buffer %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, found[i], i % 2, "buffer %u", i);
 }
 
 /*
@@ -186,7 +188,7 @@ static void dma_buf_iter_dying(struct kunit *test)
 static void dma_buf_iter_last_reference(struct kunit *test)
 {
 	struct mock_exporter *exp[8];
-	unsigned int i, at, met[8] = {}, steps = 0;
+	unsigned int i, at, found[8] = {}, steps = 0;
 	struct dma_buf *dmabuf;
 
 	dma_buf_iter_export(test, exp, ARRAY_SIZE(exp));
@@ -196,13 +198,13 @@ static void dma_buf_iter_last_reference(struct kunit *test)
 		for (i = 0; i < ARRAY_SIZE(exp); i++)
 			if (dma_buf_iter_is(dmabuf, exp[i]))
 				at = i;
-		if (at == ARRAY_SIZE(exp) || met[at]++)
+		if (at == ARRAY_SIZE(exp) || found[at]++)
 			continue;
 		exp[at]->held = false;
 		fput(dmabuf->file);
 		KUNIT_EXPECT_EQ(test, file_count(dmabuf->file), 1);
 	}
-	dma_buf_iter_expect(test, met, ARRAY_SIZE(exp), 1);
+	dma_buf_iter_expect(test, found, ARRAY_SIZE(exp), 1);
 	for (i = 0; i < ARRAY_SIZE(exp); i++)
 		KUNIT_EXPECT_TRUE(test, mock_wait_released(exp[i]));
 }
@@ -211,7 +213,7 @@ static void dma_buf_iter_last_reference(struct kunit *test)
 static void dma_buf_iter_holds_nothing(struct kunit *test)
 {
 	struct mock_exporter *exp[4], *more[4];
-	unsigned int met[4] = {}, met_more[4] = {}, nested[4] = {};
+	unsigned int found[4] = {}, found_more[4] = {}, nested[4] = {};
 	struct dma_buf *dmabuf;
 
 	dma_buf_iter_export(test, exp, ARRAY_SIZE(exp));
@@ -226,12 +228,12 @@ static void dma_buf_iter_holds_nothing(struct kunit *test)
 			  nested);
 	dma_buf_iter_expect(test, nested, ARRAY_SIZE(nested), 1);
 	dma_buf_iter_walk(test, dma_buf_iter_begin(), more, ARRAY_SIZE(more),
-			  met_more);
-	KUNIT_EXPECT_EQ(test, met_more[0], 0);
-	dma_buf_iter_expect(test, met_more + 1, ARRAY_SIZE(more) - 1, 1);
+			  found_more);
+	KUNIT_EXPECT_EQ(test, found_more[0], 0);
+	dma_buf_iter_expect(test, found_more + 1, ARRAY_SIZE(more) - 1, 1);
 
-	dma_buf_iter_walk(test, dmabuf, exp, ARRAY_SIZE(exp), met);
-	KUNIT_EXPECT_EQ(test, met[2], 1);
+	dma_buf_iter_walk(test, dmabuf, exp, ARRAY_SIZE(exp), found);
+	KUNIT_EXPECT_EQ(test, found[2], 1);
 }
 
 /*
@@ -240,26 +242,26 @@ static void dma_buf_iter_holds_nothing(struct kunit *test)
  */
 static void dma_buf_iter_changes(struct kunit *test)
 {
-	struct mock_exporter *stays[16], *leaves[16];
-	unsigned int i, met[16] = {}, steps = 0;
+	struct mock_exporter *lasting[16], *transient[16];
+	unsigned int i, found[16] = {}, steps = 0;
 	struct dma_buf *dmabuf;
 
-	for (i = 0; i < ARRAY_SIZE(stays); i++) {
-		dma_buf_iter_export(test, &stays[i], 1);
-		dma_buf_iter_export(test, &leaves[i], 1);
+	for (i = 0; i < ARRAY_SIZE(lasting); i++) {
+		dma_buf_iter_export(test, &lasting[i], 1);
+		dma_buf_iter_export(test, &transient[i], 1);
 	}
 	for (dmabuf = dma_buf_iter_begin(); dmabuf;
 	     dmabuf = dma_buf_iter_step(test, dmabuf, &steps)) {
-		for (i = 0; i < ARRAY_SIZE(stays); i++)
-			if (dma_buf_iter_is(dmabuf, stays[i]))
-				met[i]++;
-		if (steps < ARRAY_SIZE(leaves)) {
-			leaves[steps]->held = false;
-			dma_buf_put(leaves[steps]->dmabuf);
+		for (i = 0; i < ARRAY_SIZE(lasting); i++)
+			if (dma_buf_iter_is(dmabuf, lasting[i]))
+				found[i]++;
+		if (steps < ARRAY_SIZE(transient)) {
+			transient[steps]->held = false;
+			dma_buf_put(transient[steps]->dmabuf);
 		}
 		mock_exporter_create(test, 0, SZ_4K);
 	}
-	dma_buf_iter_expect(test, met, ARRAY_SIZE(stays), 1);
+	dma_buf_iter_expect(test, found, ARRAY_SIZE(lasting), 1);
 }
 
 /* How long exporters and walker run concurrently */
@@ -269,21 +271,21 @@ static void dma_buf_iter_changes(struct kunit *test)
  * struct dma_buf_iter_race - a walker, and threads that export and release
  * @test: the case
  * @info: export info of the threads
- * @stays: lasting buffers
+ * @lasting: lasting buffers
  * @walks: number of completed walks
- * @passing: number of the threads' buffers that the walker has found
+ * @transient: number of the threads' buffers that the walker has found
  * @alive: buffers of the threads that are not released yet
- * @wrong: failed exports, and lasting buffers that a walk did not find once
+ * @failures: failed exports, and lasting buffers that a walk did not find once
  * @over: the walker has finished
  */
 struct dma_buf_iter_race {
 	struct kunit *test;
 	struct dma_buf_export_info info;
-	struct mock_exporter *stays[8];
+	struct mock_exporter *lasting[8];
 	unsigned int walks;
-	unsigned int passing;
+	unsigned int transient;
 	atomic_t alive;
-	atomic_t wrong;
+	atomic_t failures;
 	bool over;
 };
 
@@ -296,19 +298,19 @@ static void dma_buf_iter_race_release(struct dma_buf *dmabuf)
 
 static void dma_buf_iter_race_walk(struct dma_buf_iter_race *race)
 {
-	unsigned int i, met[ARRAY_SIZE(race->stays)] = {}, steps = 0;
+	unsigned int i, found[ARRAY_SIZE(race->lasting)] = {}, steps = 0;
 	struct dma_buf *dmabuf;
 
 	for (dmabuf = dma_buf_iter_begin(); dmabuf;
 	     dmabuf = dma_buf_iter_step(race->test, dmabuf, &steps)) {
-		race->passing += dmabuf->priv == race;
-		for (i = 0; i < ARRAY_SIZE(race->stays); i++)
-			met[i] += dma_buf_iter_is(dmabuf, race->stays[i]);
+		race->transient += dmabuf->priv == race;
+		for (i = 0; i < ARRAY_SIZE(race->lasting); i++)
+			found[i] += dma_buf_iter_is(dmabuf, race->lasting[i]);
 		cond_resched();
 	}
-	for (i = 0; i < ARRAY_SIZE(race->stays); i++)
-		if (met[i] != 1)
-			atomic_inc(&race->wrong);
+	for (i = 0; i < ARRAY_SIZE(race->lasting); i++)
+		if (found[i] != 1)
+			atomic_inc(&race->failures);
 	race->walks++;
 }
 
@@ -322,16 +324,17 @@ static void dma_buf_iter_race_run(void *data, unsigned int id)
 		do {
 			dma_buf_iter_race_walk(race);
 			cond_resched();
-		} while (!atomic_read(&race->wrong) &&
+		} while (!atomic_read(&race->failures) &&
 			 (time_before(jiffies, end) ||
-			  (!race->passing && time_before(jiffies, end + 10 * HZ))));
+			  (!race->transient &&
+			   time_before(jiffies, end + 10 * HZ))));
 		WRITE_ONCE(race->over, true);
 		return;
 	}
 	while (!READ_ONCE(race->over)) {
 		dmabuf = dma_buf_export(&race->info);
 		if (IS_ERR(dmabuf)) {
-			atomic_inc(&race->wrong);
+			atomic_inc(&race->failures);
 			continue;
 		}
 		atomic_inc(&race->alive);
@@ -353,7 +356,7 @@ static void dma_buf_iter_race(struct kunit *test)
 
 	race = kunit_kzalloc(test, sizeof(*race), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, race);
-	dma_buf_iter_export(test, race->stays, ARRAY_SIZE(race->stays));
+	dma_buf_iter_export(test, race->lasting, ARRAY_SIZE(race->lasting));
 	exp->ops.release = dma_buf_iter_race_release;
 	race->test = test;
 	race->info = exp->info;
@@ -365,9 +368,9 @@ static void dma_buf_iter_race(struct kunit *test)
 		msleep(20);
 	KUNIT_EXPECT_EQ(test, atomic_read(&race->alive), 0);
 	kunit_info(test, "%u walks, %u transient buffers\n", race->walks,
-		   race->passing);
-	KUNIT_EXPECT_EQ(test, atomic_read(&race->wrong), 0);
-	KUNIT_EXPECT_GT(test, race->passing, 0);
+		   race->transient);
+	KUNIT_EXPECT_EQ(test, atomic_read(&race->failures), 0);
+	KUNIT_EXPECT_GT(test, race->transient, 0);
 }
 
 static struct kunit_case dma_buf_iter_cases[] = {

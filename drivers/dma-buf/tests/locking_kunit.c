@@ -456,7 +456,7 @@ static void dma_buf_locking_calls_test(struct kunit *test)
 }
 
 /* The life of one buffer, with every callback in it. */
-static void dma_buf_locking_life(struct dma_buf_locking *l)
+static void dma_buf_locking_all_calls(struct dma_buf_locking *l)
 {
 	struct dma_resv *resv = l->exp->dmabuf->resv;
 
@@ -497,7 +497,7 @@ static void dma_buf_locking_callbacks_test(struct kunit *test)
 	struct dma_buf_locking *l = dma_buf_locking_create(test, MOCK_DYNAMIC);
 	unsigned int i, seen = 0;
 
-	dma_buf_locking_life(l);
+	dma_buf_locking_all_calls(l);
 	for (i = 0; i < l->exp->calls; i++) {
 		if (l->exp->log[i].op != row->op)
 			continue;

@@ -12,13 +12,13 @@ static void dma_buf_map_check_table(struct kunit *test,
 				    struct mock_exporter *exp,
 				    struct sg_table *sgt)
 {
-	struct sg_table *own = exp->last_table;
+	struct sg_table *table = exp->last_table;
 	struct scatterlist *sg, *dma;
 	unsigned int i;
 
-	KUNIT_ASSERT_NOT_NULL(test, own);
-	KUNIT_ASSERT_EQ(test, sgt->nents, own->nents);
-	dma = own->sgl;
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	KUNIT_ASSERT_EQ(test, sgt->nents, table->nents);
+	dma = table->sgl;
 	for_each_sgtable_dma_sg(sgt, sg, i) {
 		KUNIT_EXPECT_EQ(test, sg_dma_address(sg), sg_dma_address(dma));
 		KUNIT_EXPECT_EQ(test, sg_dma_len(sg), sg_dma_len(dma));
@@ -26,18 +26,18 @@ static void dma_buf_map_check_table(struct kunit *test,
 	}
 
 	if (!IS_ENABLED(CONFIG_DMABUF_DEBUG)) {
-		KUNIT_EXPECT_PTR_EQ(test, sgt, own);
+		KUNIT_EXPECT_PTR_EQ(test, sgt, table);
 		return;
 	}
 
-	KUNIT_EXPECT_PTR_NE(test, sgt, own);
+	KUNIT_EXPECT_PTR_NE(test, sgt, table);
 	for_each_sgtable_dma_sg(sgt, sg, i)
 		KUNIT_EXPECT_NULL(test, sg_page(sg));
 }
 
 /* The exporter's table must not change while an importer uses it. */
-static void dma_buf_map_check_own(struct kunit *test,
-				  struct mock_exporter *exp)
+static void dma_buf_map_check_exporter_table(struct kunit *test,
+					     struct mock_exporter *exp)
 {
 	struct scatterlist *sg;
 	unsigned int i;
@@ -83,7 +83,7 @@ static void dma_buf_map_static(struct kunit *test)
 	mock_log_reset(exp);
 	sgt = dma_buf_map_ok(test, attach, row->dir);
 	dma_buf_map_check_table(test, exp, sgt);
-	dma_buf_map_check_own(test, exp);
+	dma_buf_map_check_exporter_table(test, exp);
 	dma_buf_unmap_attachment_unlocked(attach, sgt, row->dir);
 
 	MOCK_EXPECT_LOG(test, exp, MOCK_MAP_DMA_BUF, MOCK_UNMAP_DMA_BUF);
@@ -161,7 +161,7 @@ static void dma_buf_map_mix(struct kunit *test)
 		mock_log_reset(exp);
 		sgt = dma_buf_map_ok(test, attach, dma_buf_dirs[i].dir);
 		dma_buf_map_check_table(test, exp, sgt);
-		dma_buf_map_check_own(test, exp);
+		dma_buf_map_check_exporter_table(test, exp);
 		KUNIT_EXPECT_EQ(test, exp->calls, row->num / 2);
 		KUNIT_EXPECT_EQ(test, exp->pins, row->num == 4);
 		dma_buf_unmap_attachment_unlocked(attach, sgt,
@@ -380,7 +380,7 @@ static void dma_buf_map_segments(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sgt->sgl->offset, 512);
 	KUNIT_EXPECT_EQ(test, sgt->sgl->length, PAGE_SIZE - 512);
 	dma_buf_map_check_table(test, exp, sgt);
-	dma_buf_map_check_own(test, exp);
+	dma_buf_map_check_exporter_table(test, exp);
 	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_TO_DEVICE);
 
 	exp->sg_offset = 0;
@@ -390,7 +390,7 @@ static void dma_buf_map_segments(struct kunit *test)
 	if (IS_ENABLED(CONFIG_NEED_SG_DMA_LENGTH))
 		KUNIT_EXPECT_EQ(test, sg_dma_len(sgt->sgl), SZ_32K);
 	dma_buf_map_check_table(test, exp, sgt);
-	dma_buf_map_check_own(test, exp);
+	dma_buf_map_check_exporter_table(test, exp);
 	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_TO_DEVICE);
 }
 
@@ -609,10 +609,10 @@ struct dma_buf_map_remapper {
 
 static void dma_buf_map_remap(struct dma_buf_attachment *attach)
 {
-	struct dma_buf_map_remapper *own = attach->importer_priv;
+	struct dma_buf_map_remapper *remapper = attach->importer_priv;
 
-	dma_buf_unmap_attachment(attach, own->sgt, DMA_TO_DEVICE);
-	own->sgt = dma_buf_map_attachment(attach, DMA_TO_DEVICE);
+	dma_buf_unmap_attachment(attach, remapper->sgt, DMA_TO_DEVICE);
+	remapper->sgt = dma_buf_map_attachment(attach, DMA_TO_DEVICE);
 }
 
 /* Passes when an importer can unmap and map again in its callback. */
@@ -620,17 +620,18 @@ static void dma_buf_map_invalidate_remap(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_DYNAMIC, SZ_16K);
-	struct dma_buf_map_remapper *own;
+	struct dma_buf_map_remapper *remapper;
 	struct dma_buf_attachment *attach;
 	struct device *dev = mock_device_create(test, "importer");
 
-	own = kunit_kzalloc(test, sizeof(*own), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, own);
-	own->imp.ops.invalidate_mappings = dma_buf_map_remap;
-	attach = dma_buf_dynamic_attach(exp->dmabuf, dev, &own->imp.ops, own);
+	remapper = kunit_kzalloc(test, sizeof(*remapper), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, remapper);
+	remapper->imp.ops.invalidate_mappings = dma_buf_map_remap;
+	attach = dma_buf_dynamic_attach(exp->dmabuf, dev, &remapper->imp.ops,
+					remapper);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attach);
 	mock_attach_dynamic(test, exp);
-	own->sgt = dma_buf_map_ok(test, attach, DMA_TO_DEVICE);
+	remapper->sgt = dma_buf_map_ok(test, attach, DMA_TO_DEVICE);
 
 	mock_log_reset(exp);
 	dma_buf_map_invalidate_all(exp);
@@ -639,10 +640,11 @@ static void dma_buf_map_invalidate_remap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_call_count(exp, MOCK_INVALIDATE_MAPPINGS),
 			1);
 
-	KUNIT_EXPECT_NOT_ERR_OR_NULL(test, own->sgt);
-	if (!IS_ERR_OR_NULL(own->sgt)) {
-		dma_buf_map_check_table(test, exp, own->sgt);
-		dma_buf_unmap_attachment_unlocked(attach, own->sgt, DMA_TO_DEVICE);
+	KUNIT_EXPECT_NOT_ERR_OR_NULL(test, remapper->sgt);
+	if (!IS_ERR_OR_NULL(remapper->sgt)) {
+		dma_buf_map_check_table(test, exp, remapper->sgt);
+		dma_buf_unmap_attachment_unlocked(attach, remapper->sgt,
+						  DMA_TO_DEVICE);
 	}
 	dma_buf_detach(exp->dmabuf, attach);
 }

@@ -100,7 +100,7 @@ static void dma_buf_misuse_no_unpin(struct mock_exporter *exp)
 static const struct dma_buf_misuse_export_row {
 	const char *desc;
 	unsigned int kind;
-	void (*spoil)(struct mock_exporter *exp);
+	void (*misuse)(struct mock_exporter *exp);
 } dma_buf_misuse_exports[] = {
 	{ "no priv", 0, dma_buf_misuse_no_priv },
 	{ "no ops", 0, dma_buf_misuse_no_ops },
@@ -119,7 +119,7 @@ static void dma_buf_misuse_export_test(struct kunit *test)
 	const struct dma_buf_misuse_export_row *row = test->param_value;
 	struct mock_exporter *exp = mock_exporter_alloc(test, row->kind, SZ_8K);
 
-	row->spoil(exp);
+	row->misuse(exp);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(mock_export(exp)), -EINVAL);
 	EXPECT_WARNINGS(test, 1);
 	KUNIT_EXPECT_EQ(test, exp->calls, 0);

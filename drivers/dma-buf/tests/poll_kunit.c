@@ -23,7 +23,7 @@
  * @file: the buffer's file
  * @wakes: wake-ups so far
  * @keys: events that the wake-ups reported
- * @asides: wake-ups caused by the waiter's own last poll(), not in @wakes
+ * @own_wakes: wake-ups caused by the waiter's own last poll(), not in @wakes
  */
 struct dma_buf_waiter {
 	poll_table table;
@@ -32,7 +32,7 @@ struct dma_buf_waiter {
 	struct file *file;
 	int wakes;
 	u32 keys;
-	int asides;
+	int own_wakes;
 };
 
 /* Called with the queue's lock held. */
@@ -104,21 +104,21 @@ dma_buf_waiter_create(struct kunit *test, struct mock_exporter *exp, u32 events)
  * makes the later ones without a queue function. A later call that finds the
  * buffer ready also causes a wake-up.
  */
-static u32 dma_buf_waiter_ask(struct dma_buf_waiter *waiter)
+static u32 dma_buf_waiter_poll(struct dma_buf_waiter *waiter)
 {
 	int wakes = waiter->wakes;
 	u32 keys = waiter->keys;
 	__poll_t ret = waiter->file->f_op->poll(waiter->file, &waiter->table);
 
 	waiter->table._qproc = NULL;
-	waiter->asides = waiter->wakes - wakes;
+	waiter->own_wakes = waiter->wakes - wakes;
 	waiter->wakes = wakes;
 	waiter->keys = keys;
 	return (__force u32)ret;
 }
 
 /* Poll like poll() with no timeout: the caller will not sleep. */
-static u32 dma_buf_poll_peek(struct mock_exporter *exp, u32 events)
+static u32 dma_buf_poll_nowait(struct mock_exporter *exp, u32 events)
 {
 	poll_table table = { ._key = (__force __poll_t)events };
 	struct file *file = exp->dmabuf->file;
@@ -144,11 +144,11 @@ static void dma_buf_poll_untouched(struct kunit *test)
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct file *file = exp->dmabuf->file;
 
-	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, DMA_BUF_POLL_BOTH),
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_nowait(exp, DMA_BUF_POLL_BOTH),
 			DMA_BUF_POLL_BOTH);
-	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, POLLIN), POLLIN);
-	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, POLLOUT), POLLOUT);
-	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, POLLPRI), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_nowait(exp, POLLIN), POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_nowait(exp, POLLOUT), POLLOUT);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_nowait(exp, POLLPRI), 0);
 	KUNIT_EXPECT_EQ(test, (__force u32)file->f_op->poll(file, NULL),
 			DMA_BUF_POLL_BOTH);
 }
@@ -179,12 +179,12 @@ static void dma_buf_poll_usage(struct kunit *test)
 
 	fence = mock_fence_add_new(test, exp->dmabuf, row->usage);
 	for (events = 0; events <= 0xf; events++)
-		KUNIT_EXPECT_EQ_MSG(test, dma_buf_poll_peek(exp, events),
+		KUNIT_EXPECT_EQ_MSG(test, dma_buf_poll_nowait(exp, events),
 				    events & row->ready, "events %#x", events);
 
 	dma_fence_signal(fence);
 	for (events = 0; events <= 0xf; events++)
-		KUNIT_EXPECT_EQ_MSG(test, dma_buf_poll_peek(exp, events),
+		KUNIT_EXPECT_EQ_MSG(test, dma_buf_poll_nowait(exp, events),
 				    events & DMA_BUF_POLL_BOTH, "events %#x",
 				    events);
 }
@@ -198,7 +198,7 @@ static void dma_buf_poll_fence_error(struct kunit *test)
 	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	dma_fence_set_error(fence, -EIO);
 	dma_fence_signal(fence);
-	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, DMA_BUF_POLL_BOTH),
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_nowait(exp, DMA_BUF_POLL_BOTH),
 			DMA_BUF_POLL_BOTH);
 }
 
@@ -214,7 +214,7 @@ static void dma_buf_poll_peek_arms_nothing(struct kunit *test)
 	struct file *file = exp->dmabuf->file;
 
 	mock_fence_add(test, exp->dmabuf, fence, DMA_RESV_USAGE_WRITE);
-	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, DMA_BUF_POLL_BOTH), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_nowait(exp, DMA_BUF_POLL_BOTH), 0);
 	KUNIT_EXPECT_EQ(test, (__force u32)file->f_op->poll(file, NULL), 0);
 	KUNIT_EXPECT_FALSE(test, mock_fence_armed(fence));
 	KUNIT_EXPECT_EQ(test, atomic_read(&tl->enabled), 1);
@@ -238,9 +238,10 @@ static void dma_buf_poll_peek_asks(struct kunit *test)
 	}
 	mock_fence_complete_silently(fence[0]);
 	mock_fence_complete_silently(fence[2]);
-	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, DMA_BUF_POLL_BOTH), POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_nowait(exp, DMA_BUF_POLL_BOTH),
+			POLLIN);
 	dma_fence_signal(fence[1]);
-	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, DMA_BUF_POLL_BOTH),
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_nowait(exp, DMA_BUF_POLL_BOTH),
 			DMA_BUF_POLL_BOTH);
 	KUNIT_EXPECT_EQ(test, atomic_read(&tl->enabled), 3);
 }
@@ -254,7 +255,7 @@ static void dma_buf_poll_ready_arms_nothing(struct kunit *test)
 
 	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_READ);
 	waiter = dma_buf_waiter_create(test, exp, POLLIN);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), POLLIN);
 	KUNIT_EXPECT_FALSE(test, mock_fence_armed(fence));
 	dma_fence_signal(fence);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 0), 0);
@@ -272,7 +273,7 @@ static void dma_buf_poll_references(struct kunit *test)
 
 	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	waiter = dma_buf_waiter_create(test, exp, DMA_BUF_POLL_BOTH);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 	KUNIT_EXPECT_TRUE(test, mock_fence_armed(fence));
 	KUNIT_EXPECT_EQ(test, file_count(exp->dmabuf->file), 1);
 
@@ -281,7 +282,7 @@ static void dma_buf_poll_references(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, file_count(exp->dmabuf->file), 1);
 
 	next = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 	KUNIT_EXPECT_EQ(test, kref_read(&next->refcount), 3);
 	dma_buf_waiter_leave(test, waiter);
 	mock_put_sync(exp);
@@ -335,7 +336,8 @@ static const struct dma_buf_poll_wake_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_poll_wake, dma_buf_poll_wake_rows, desc);
 
 /* Index of the fence that signals as number @i. 37 is coprime to @num. */
-static int dma_buf_poll_pick(const struct dma_buf_poll_wake_row *row, int i)
+static int dma_buf_poll_signal_order(const struct dma_buf_poll_wake_row *row,
+				     int i)
 {
 	switch (row->order) {
 	case DMA_BUF_REVERSE:
@@ -363,7 +365,7 @@ dma_buf_poll_wait_for(struct kunit *test,
 		mock_fence_add(test, exp->dmabuf, fence[i], row->usage);
 	}
 	waiter = dma_buf_waiter_create(test, exp, row->events);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 
 	return waiter;
 }
@@ -379,14 +381,14 @@ static void dma_buf_poll_wakes_once(struct kunit *test)
 	waiter = dma_buf_poll_wait_for(test, row, fence);
 
 	for (i = 0; i < row->num - 1; i++)
-		dma_fence_signal(fence[dma_buf_poll_pick(row, i)]);
+		dma_fence_signal(fence[dma_buf_poll_signal_order(row, i)]);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 0), 0);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 
-	dma_fence_signal(fence[dma_buf_poll_pick(row, i)]);
+	dma_fence_signal(fence[dma_buf_poll_signal_order(row, i)]);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
 	KUNIT_EXPECT_EQ(test, waiter->keys, row->events);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), row->events);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), row->events);
 	for (i = 0; i < row->num; i++)
 		KUNIT_EXPECT_LE(test, kref_read(&fence[i]->refcount), 3);
 }
@@ -405,7 +407,7 @@ static void dma_buf_poll_wakes_once_burst(struct kunit *test)
 	waiter = dma_buf_poll_wait_for(test, row, fence);
 
 	for (i = 0; i < row->num; i++)
-		dma_fence_signal(fence[dma_buf_poll_pick(row, i)]);
+		dma_fence_signal(fence[dma_buf_poll_signal_order(row, i)]);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
 	KUNIT_EXPECT_EQ(test, waiter->keys, row->events);
 }
@@ -420,18 +422,18 @@ static void dma_buf_poll_in_then_out(struct kunit *test)
 	writer = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	reader = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_READ);
 	waiter = dma_buf_waiter_create(test, exp, DMA_BUF_POLL_BOTH);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 
 	dma_fence_signal(writer);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
 	KUNIT_EXPECT_EQ(test, waiter->keys, POLLIN);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), POLLIN);
 
 	waiter->keys = 0;
 	dma_fence_signal(reader);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 2), 2);
 	KUNIT_EXPECT_EQ(test, waiter->keys, POLLOUT);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), DMA_BUF_POLL_BOTH);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), DMA_BUF_POLL_BOTH);
 }
 
 /* Passes when a read fence neither delays nor wakes a waiter for POLLIN. */
@@ -444,7 +446,7 @@ static void dma_buf_poll_in_not_by_reader(struct kunit *test)
 	writer = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	reader = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_READ);
 	waiter = dma_buf_waiter_create(test, exp, POLLIN);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 	KUNIT_EXPECT_FALSE(test, mock_fence_armed(reader));
 
 	dma_fence_signal(reader);
@@ -465,16 +467,16 @@ static void dma_buf_poll_added_meanwhile(struct kunit *test)
 
 	one = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	waiter = dma_buf_waiter_create(test, exp, POLLIN);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 	two = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 
 	dma_fence_signal(one);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 	KUNIT_EXPECT_TRUE(test, mock_fence_armed(two));
 	dma_fence_signal(two);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 2), 2);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), POLLIN);
 }
 
 /*
@@ -495,7 +497,7 @@ static void dma_buf_poll_arms_in_task(struct kunit *test)
 			       DMA_RESV_USAGE_WRITE);
 	}
 	waiter = dma_buf_waiter_create(test, exp, POLLIN);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 	for (i = ARRAY_SIZE(fence); i--;) {
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 0), 0);
 		dma_fence_signal(fence[i]);
@@ -517,15 +519,15 @@ static void dma_buf_poll_edge_asks_again(struct kunit *test)
 	struct dma_fence *fence;
 	int i;
 
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
-	KUNIT_EXPECT_EQ(test, waiter->asides, 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), POLLIN);
+	KUNIT_EXPECT_EQ(test, waiter->own_wakes, 0);
 	for (i = 1; i <= 3; i++) {
-		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
-		KUNIT_EXPECT_EQ(test, waiter->asides, 1);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), POLLIN);
+		KUNIT_EXPECT_EQ(test, waiter->own_wakes, 1);
 		fence = mock_fence_add_new(test, exp->dmabuf,
 					   DMA_RESV_USAGE_WRITE);
-		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
-		KUNIT_EXPECT_EQ(test, waiter->asides, 0);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
+		KUNIT_EXPECT_EQ(test, waiter->own_wakes, 0);
 		dma_fence_signal(fence);
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, i), i);
 	}
@@ -544,16 +546,16 @@ static void dma_buf_poll_repoll_arms(struct kunit *test)
 	int i;
 
 	waiter = dma_buf_waiter_create(test, exp, POLLIN);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), POLLIN);
 
 	for (i = 1; i <= 3; i++) {
 		fence = mock_fence_add_new(test, exp->dmabuf,
 					   DMA_RESV_USAGE_WRITE);
-		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 		KUNIT_EXPECT_TRUE(test, mock_fence_armed(fence));
 		dma_fence_signal(fence);
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, i), i);
-		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), POLLIN);
 	}
 }
 
@@ -568,7 +570,7 @@ static void dma_buf_poll_ask_often(struct kunit *test)
 	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	waiter = dma_buf_waiter_create(test, exp, POLLIN);
 	for (i = 0; i < 10; i++)
-		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 	dma_fence_signal(fence);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
 }
@@ -584,7 +586,7 @@ static void dma_buf_poll_many_waiters(struct kunit *test)
 	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	for (i = 0; i < ARRAY_SIZE(waiter); i++) {
 		waiter[i] = dma_buf_waiter_create(test, exp, POLLIN);
-		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter[i]), 0);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter[i]), 0);
 	}
 	dma_fence_signal(fence);
 	for (i = 0; i < ARRAY_SIZE(waiter); i++)
@@ -595,19 +597,19 @@ static void dma_buf_poll_many_waiters(struct kunit *test)
 static void dma_buf_poll_first_leaves(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
-	struct dma_buf_waiter *leaver, *stayer;
+	struct dma_buf_waiter *left, *waiter;
 	struct dma_fence *fence;
 
 	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	leaver = dma_buf_waiter_create(test, exp, POLLIN);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(leaver), 0);
-	dma_buf_waiter_leave(test, leaver);
+	left = dma_buf_waiter_create(test, exp, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(left), 0);
+	dma_buf_waiter_leave(test, left);
 
-	stayer = dma_buf_waiter_create(test, exp, POLLIN);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(stayer), 0);
+	waiter = dma_buf_waiter_create(test, exp, POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 	dma_fence_signal(fence);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(stayer, 1), 1);
-	KUNIT_EXPECT_EQ(test, leaver->wakes, 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
+	KUNIT_EXPECT_EQ(test, left->wakes, 0);
 }
 
 /*
@@ -625,7 +627,7 @@ static void dma_buf_poll_all_leave(struct kunit *test)
 		fence = mock_fence_add_new(test, exp->dmabuf,
 					   DMA_RESV_USAGE_WRITE);
 		waiter = dma_buf_waiter_create(test, exp, POLLIN);
-		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 		dma_buf_waiter_leave(test, waiter);
 		dma_fence_signal(fence);
 		KUNIT_EXPECT_EQ(test, waiter->wakes, 0);
@@ -634,7 +636,7 @@ static void dma_buf_poll_all_leave(struct kunit *test)
 
 	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	waiter = dma_buf_waiter_create(test, exp, POLLIN);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 	dma_fence_signal(fence);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
 }
@@ -669,13 +671,13 @@ static void dma_buf_poll_late_waiter(struct kunit *test)
 
 	fence[0] = mock_fence_add_new(test, exp->dmabuf, row->usage);
 	first = dma_buf_waiter_create(test, exp, row->events);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(first), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(first), 0);
 	if (row->leaves)
 		dma_buf_waiter_leave(test, first);
 
 	fence[1] = mock_fence_add_new(test, exp->dmabuf, row->usage);
 	second = dma_buf_waiter_create(test, exp, row->events);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(second), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(second), 0);
 
 	dma_fence_signal(fence[row->reverse]);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(second, 0), 0);
@@ -699,8 +701,8 @@ static void dma_buf_poll_other_event(struct kunit *test)
 	reader = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_READ);
 	in = dma_buf_waiter_create(test, exp, POLLIN);
 	out = dma_buf_waiter_create(test, exp, POLLOUT);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(in), 0);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(out), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(in), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(out), 0);
 
 	dma_fence_signal(writer);
 	KUNIT_EXPECT_EQ(test, in->keys, POLLIN);
@@ -720,10 +722,10 @@ static void dma_buf_poll_both_events(struct kunit *test)
 
 	writer = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	in = dma_buf_waiter_create(test, exp, POLLIN);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(in), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(in), 0);
 	/* The fence is counted for IN already, and now for OUT as well. */
 	both = dma_buf_waiter_create(test, exp, DMA_BUF_POLL_BOTH);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(both), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(both), 0);
 
 	dma_fence_signal(writer);
 	KUNIT_EXPECT_EQ(test, both->wakes, 1);
@@ -782,7 +784,7 @@ static void dma_buf_poll_signal_before_queue(struct kunit *test)
 
 	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	q = dma_buf_poll_queueing_create(test, exp, fence, true);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(&q->waiter), POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(&q->waiter), POLLIN);
 }
 
 /*
@@ -799,12 +801,12 @@ static void dma_buf_poll_signal_after_queue(struct kunit *test)
 
 	one = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	other = dma_buf_waiter_create(test, exp, POLLIN);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(other), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(other), 0);
 	two = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 
 	q = dma_buf_poll_queueing_create(test, exp, one, false);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(&q->waiter), 0);
-	KUNIT_EXPECT_EQ(test, q->waiter.asides, 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(&q->waiter), 0);
+	KUNIT_EXPECT_EQ(test, q->waiter.own_wakes, 0);
 	KUNIT_EXPECT_EQ(test, other->wakes, 0);
 	dma_fence_signal(two);
 	KUNIT_EXPECT_EQ(test, q->waiter.wakes, 1);
@@ -835,7 +837,7 @@ static bool dma_buf_poll_add_meanwhile(struct dma_fence *fence, void *data)
 	/* Slots are reserved, so the walk of the fences does not restart. */
 	dma_resv_add_fence(resv, m->fence, DMA_RESV_USAGE_WRITE);
 	dma_resv_unlock(resv);
-	m->ready = dma_buf_waiter_ask(m->waiter);
+	m->ready = dma_buf_waiter_poll(m->waiter);
 	return true;
 }
 
@@ -860,7 +862,7 @@ static void dma_buf_poll_edge_wake_is_true(struct kunit *test)
 
 	/* Have the polling state allocated. */
 	fence = mock_fence_add_new(test, m.exp->dmabuf, DMA_RESV_USAGE_WRITE);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(epoll), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(epoll), 0);
 	dma_fence_signal(fence);
 	KUNIT_EXPECT_EQ(test, epoll->wakes, 1);
 
@@ -870,7 +872,7 @@ static void dma_buf_poll_edge_wake_is_true(struct kunit *test)
 	dma_resv_unlock(m.exp->dmabuf->resv);
 	mock_fence_set_signaled(fence, dma_buf_poll_add_meanwhile, &m);
 
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(epoll), POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(epoll), POLLIN);
 	KUNIT_ASSERT_TRUE(test, m.locked);
 	KUNIT_EXPECT_EQ(test, m.ready, 0);
 	KUNIT_EXPECT_EQ(test, m.waiter->wakes, 0);
@@ -889,7 +891,7 @@ static void dma_buf_poll_drops_fence(struct kunit *test)
 
 	waiter = dma_buf_poll_wait_for(test, row, fence);
 	for (i = 0; i < row->num; i++) {
-		n = dma_buf_poll_pick(row, i);
+		n = dma_buf_poll_signal_order(row, i);
 		/* The case's, the reservation object's and the callback's. */
 		KUNIT_EXPECT_EQ(test, kref_read(&fence[n]->refcount), 3);
 		dma_fence_signal(fence[n]);
@@ -908,10 +910,10 @@ static void dma_buf_poll_in_enables_no_reader(struct kunit *test)
 
 	mock_fence_add(test, exp->dmabuf, mock_fence_create(test, tl, false),
 		       DMA_RESV_USAGE_READ);
-	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, POLLIN), POLLIN);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_nowait(exp, POLLIN), POLLIN);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), POLLIN);
 	KUNIT_EXPECT_EQ(test, atomic_read(&tl->enabled), 0);
-	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, POLLOUT), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_nowait(exp, POLLOUT), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&tl->enabled), 1);
 }
 
@@ -925,9 +927,9 @@ static void dma_buf_poll_no_lock(struct kunit *test)
 
 	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	holder = mock_resv_lock_holder_create(test, exp->dmabuf->resv);
-	KUNIT_EXPECT_EQ(test, dma_buf_poll_peek(exp, POLLIN), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_poll_nowait(exp, POLLIN), 0);
 	waiter = dma_buf_waiter_create(test, exp, POLLIN);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 	dma_fence_signal(fence);
 	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 1), 1);
 	KUNIT_EXPECT_TRUE(test, mock_resv_lock_holder_release(test, holder));
@@ -952,8 +954,8 @@ static void dma_buf_poll_shared_resv(struct kunit *test)
 	fence = mock_fence_add_new(test, one->dmabuf, DMA_RESV_USAGE_WRITE);
 	waiter_one = dma_buf_waiter_create(test, one, POLLIN);
 	waiter_two = dma_buf_waiter_create(test, two, POLLOUT);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter_one), 0);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter_two), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter_one), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter_two), 0);
 
 	dma_buf_waiter_leave(test, waiter_one);
 	mock_put_sync(one);
@@ -982,7 +984,7 @@ static void dma_buf_poll_close_armed(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(exp));
 	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
 	waiter = dma_buf_waiter_create(test, exp, DMA_BUF_POLL_BOTH);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 	KUNIT_EXPECT_TRUE(test, mock_fence_armed(fence));
 
 	dma_buf_waiter_leave(test, waiter);
@@ -1007,8 +1009,8 @@ static const struct dma_buf_poll_fences_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_poll_fences, dma_buf_poll_fences_rows, desc);
 
 /* Add @num fences and return the one that a waiter will arm. */
-static struct dma_fence *dma_buf_poll_busy(struct kunit *test,
-					   struct mock_exporter *exp, int num)
+static struct dma_fence *
+dma_buf_poll_add_fences(struct kunit *test, struct mock_exporter *exp, int num)
 {
 	struct dma_fence *fence = NULL;
 	int i;
@@ -1025,8 +1027,8 @@ struct dma_buf_poll_race {
 	struct mock_exporter *exp[DMA_BUF_POLL_ROUNDS];
 	struct dma_fence *fence[DMA_BUF_POLL_ROUNDS];
 	struct dma_buf_waiter *waiter[DMA_BUF_POLL_ROUNDS][2];
-	atomic_t here[DMA_BUF_POLL_ROUNDS];
-	atomic_t met;
+	atomic_t started[DMA_BUF_POLL_ROUNDS];
+	atomic_t concurrent;
 	atomic_t wrong;
 };
 
@@ -1041,7 +1043,8 @@ static struct dma_buf_poll_race *dma_buf_poll_race_create(struct kunit *test,
 	KUNIT_ASSERT_NOT_NULL(test, race);
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
 		race->exp[i] = mock_exporter_create(test, 0, SZ_8K);
-		race->fence[i] = dma_buf_poll_busy(test, race->exp[i], fences);
+		race->fence[i] =
+			dma_buf_poll_add_fences(test, race->exp[i], fences);
 		race->waiter[i][0] =
 			dma_buf_waiter_create(test, race->exp[i], POLLIN);
 		race->waiter[i][1] =
@@ -1052,15 +1055,15 @@ static struct dma_buf_poll_race *dma_buf_poll_race_create(struct kunit *test,
 }
 
 /* Start a round at the same time as the other thread, if there are two CPUs. */
-static void dma_buf_poll_race_meet(struct dma_buf_poll_race *race, int round)
+static void dma_buf_poll_race_sync(struct dma_buf_poll_race *race, int round)
 {
-	int patience = 100000;
+	int retries = 100000;
 
-	atomic_inc(&race->here[round]);
-	while (atomic_read(&race->here[round]) < 2 && patience--)
+	atomic_inc(&race->started[round]);
+	while (atomic_read(&race->started[round]) < 2 && retries--)
 		cpu_relax();
-	if (patience >= 0)
-		atomic_inc(&race->met);
+	if (retries >= 0)
+		atomic_inc(&race->concurrent);
 }
 
 /* Check that the threads of a race did start rounds at the same time. */
@@ -1069,19 +1072,19 @@ static void dma_buf_poll_race_check(struct kunit *test,
 {
 	KUNIT_EXPECT_EQ(test, atomic_read(&race->wrong), 0);
 	if (num_online_cpus() > 1)
-		KUNIT_EXPECT_GT_MSG(test, atomic_read(&race->met), 0,
+		KUNIT_EXPECT_GT_MSG(test, atomic_read(&race->concurrent), 0,
 				    "none of %d rounds began at the same time",
 				    DMA_BUF_POLL_ROUNDS);
 }
 
-static void dma_buf_poll_race_ask(void *data, unsigned int id)
+static void dma_buf_poll_race_poll(void *data, unsigned int id)
 {
 	struct dma_buf_poll_race *race = data;
 	int i;
 
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
-		dma_buf_poll_race_meet(race, i);
-		if (dma_buf_waiter_ask(race->waiter[i][id]))
+		dma_buf_poll_race_sync(race, i);
+		if (dma_buf_waiter_poll(race->waiter[i][id]))
 			atomic_inc(&race->wrong);
 	}
 }
@@ -1095,7 +1098,7 @@ static void dma_buf_poll_first_two(struct kunit *test)
 	struct dma_buf_poll_race *race = dma_buf_poll_race_create(test, 1);
 	int i;
 
-	mock_run_parallel(test, 2, dma_buf_poll_race_ask, race);
+	mock_run_parallel(test, 2, dma_buf_poll_race_poll, race);
 	dma_buf_poll_race_check(test, race);
 
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++)
@@ -1113,7 +1116,7 @@ static void dma_buf_poll_race_close(void *data, unsigned int id)
 	int i;
 
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
-		dma_buf_poll_race_meet(race, i);
+		dma_buf_poll_race_sync(race, i);
 		if (id)
 			mock_put_sync(race->exp[i]);
 		else
@@ -1133,7 +1136,8 @@ static void dma_buf_poll_close_races_signal(struct kunit *test)
 	int i;
 
 	for (i = 0; i < DMA_BUF_POLL_ROUNDS; i++) {
-		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(race->waiter[i][0]), 0);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(race->waiter[i][0]),
+				0);
 		dma_buf_waiter_leave(test, race->waiter[i][0]);
 	}
 	mock_run_parallel(test, 2, dma_buf_poll_race_close, race);
@@ -1200,7 +1204,7 @@ static void dma_buf_poll_close_waits_for_callback(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, dma_fence_add_callback(slow->fence, &slow->cb,
 						     dma_buf_poll_slow_cb), 0);
 	waiter = dma_buf_waiter_create(test, slow->exp, DMA_BUF_POLL_BOTH);
-	KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 	dma_buf_waiter_leave(test, waiter);
 
 	mock_run_parallel(test, 2, dma_buf_poll_slow_race, slow);
@@ -1221,9 +1225,9 @@ static void dma_buf_poll_close_signalled(struct kunit *test)
 		struct dma_buf_waiter *waiter;
 		struct dma_fence *fence;
 
-		fence = dma_buf_poll_busy(test, exp, row->num);
+		fence = dma_buf_poll_add_fences(test, exp, row->num);
 		waiter = dma_buf_waiter_create(test, exp, DMA_BUF_POLL_BOTH);
-		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 		dma_fence_signal(fence);
 		dma_buf_waiter_leave(test, waiter);
 		mock_put_sync(exp);
@@ -1262,7 +1266,7 @@ static void dma_buf_poll_fence_outlives_lock(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(fence); i++) {
 		fence[i] = mock_fence_add_new(test, exp->dmabuf,
 					      DMA_RESV_USAGE_WRITE);
-		KUNIT_EXPECT_EQ(test, dma_buf_waiter_ask(waiter), 0);
+		KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
 		dma_fence_signal(fence[i]);
 		KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, i + 1), i + 1);
 		lock[i] = dma_buf_poll_hide_lock(fence[i]);
@@ -1303,8 +1307,10 @@ static void dma_buf_poll_query_takes_lock(struct kunit *test)
 					   DMA_RESV_USAGE_WRITE);
 		mock_fence_set_signaled(fence, dma_buf_poll_signal_hide_lock,
 					&lock);
-		KUNIT_EXPECT_EQ(test, waits ? dma_buf_waiter_ask(waiter) :
-				dma_buf_poll_peek(exp, POLLIN), POLLIN);
+		KUNIT_EXPECT_EQ(test,
+				waits ? dma_buf_waiter_poll(waiter) :
+					dma_buf_poll_nowait(exp, POLLIN),
+				POLLIN);
 		KUNIT_ASSERT_NOT_NULL(test, lock);
 		dma_buf_poll_restore_lock(fence, lock);
 	}

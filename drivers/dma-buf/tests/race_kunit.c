@@ -23,13 +23,13 @@ MODULE_PARM_DESC(race_ms, "duration of a race in milliseconds");
 #define DMA_BUF_RACE_ROUNDS_PER_MS	500
 
 /* One round in this many is a long one. */
-#define DMA_BUF_RACE_LINGER	16384
+#define DMA_BUF_RACE_SLEEP_EVERY	16384
 
 /* How much longer a race may last if its threads have not run concurrently. */
-#define DMA_BUF_RACE_PATIENCE	(10 * HZ)
+#define DMA_BUF_RACE_TIMEOUT	(10 * HZ)
 
 /* Violations that a race checks for. */
-enum dma_buf_race_wrong {
+enum dma_buf_race_violation {
 	DMA_BUF_RACE_ATTACH,
 	DMA_BUF_RACE_LIST,
 	DMA_BUF_RACE_WALK,
@@ -42,10 +42,10 @@ enum dma_buf_race_wrong {
 	DMA_BUF_RACE_MAP,
 	DMA_BUF_RACE_MAP_TOGETHER,
 	DMA_BUF_RACE_MAP_OTHER,
-	DMA_BUF_RACE_WRONGS
+	DMA_BUF_RACE_VIOLATIONS
 };
 
-static const char * const dma_buf_race_wrong_names[] = {
+static const char * const dma_buf_race_violation_names[] = {
 	[DMA_BUF_RACE_ATTACH] = "attaching failed",
 	[DMA_BUF_RACE_LIST] = "an attached device was not listed",
 	[DMA_BUF_RACE_WALK] = "a walk did not find a lasting attachment once",
@@ -74,12 +74,12 @@ static const char * const dma_buf_race_wrong_names[] = {
  * @end: end of the race, in jiffies
  * @over: the race has ended
  * @rounds: number of rounds of each thread
- * @met: how often a thread observed another one
- * @wrong: number of violations of each kind
- * @inside: number of threads that hold a mapping
- * @here: number of threads in the exporter's callback
+ * @concurrent: how often a thread observed another one
+ * @violations: number of violations of each kind
+ * @in_use: number of threads that hold a mapping
+ * @in_callback: number of threads in the exporter's callback
  * @moves: how often the buffer moved
- * @firsts: number of calls of the exporter's vmap
+ * @vmaps: number of calls of the exporter's vmap
  * @mapped: the exporter has a kernel mapping
  */
 struct dma_buf_race {
@@ -96,12 +96,12 @@ struct dma_buf_race {
 	unsigned long end;
 	bool over;
 	atomic_t rounds[4];
-	atomic_t met;
-	atomic_t wrong[DMA_BUF_RACE_WRONGS];
-	atomic_t inside;
-	atomic_t here;
+	atomic_t concurrent;
+	atomic_t violations[DMA_BUF_RACE_VIOLATIONS];
+	atomic_t in_use;
+	atomic_t in_callback;
 	unsigned int moves;
-	atomic_t firsts;
+	atomic_t vmaps;
 	bool mapped;
 };
 
@@ -121,14 +121,14 @@ static struct dma_buf_race *dma_buf_race_create(struct kunit *test,
 	return race;
 }
 
-static void dma_buf_race_wrong(struct dma_buf_race *race,
-			       enum dma_buf_race_wrong why)
+static void dma_buf_race_violation(struct dma_buf_race *race,
+				   enum dma_buf_race_violation why)
 {
-	atomic_inc(&race->wrong[why]);
+	atomic_inc(&race->violations[why]);
 }
 
 /* May thread @id start another round? Thread 0 checks the time. */
-static bool dma_buf_race_goes_on(struct dma_buf_race *race, unsigned int id)
+static bool dma_buf_race_continue(struct dma_buf_race *race, unsigned int id)
 {
 	int rounds = atomic_inc_return(&race->rounds[id]);
 	bool enough;
@@ -139,16 +139,16 @@ static bool dma_buf_race_goes_on(struct dma_buf_race *race, unsigned int id)
 
 	enough = time_after(jiffies, race->end) ||
 		 rounds >= race_ms * DMA_BUF_RACE_ROUNDS_PER_MS;
-	if ((enough && atomic_read(&race->met)) ||
-	    time_after(jiffies, race->end + DMA_BUF_RACE_PATIENCE))
+	if ((enough && atomic_read(&race->concurrent)) ||
+	    time_after(jiffies, race->end + DMA_BUF_RACE_TIMEOUT))
 		WRITE_ONCE(race->over, true);
 	return !READ_ONCE(race->over);
 }
 
 /* Sleep from time to time, to make sure that another thread runs meanwhile. */
-static void dma_buf_race_linger(struct dma_buf_race *race, unsigned int id)
+static void dma_buf_race_sleep(struct dma_buf_race *race, unsigned int id)
 {
-	if (atomic_read(&race->rounds[id]) % DMA_BUF_RACE_LINGER)
+	if (atomic_read(&race->rounds[id]) % DMA_BUF_RACE_SLEEP_EVERY)
 		cond_resched();
 	else
 		schedule_timeout_uninterruptible(1);
@@ -166,15 +166,16 @@ static void dma_buf_race_run(struct dma_buf_race *race, unsigned int num,
 	for (i = 0; i < num; i++)
 		rounds += atomic_read(&race->rounds[i]);
 	kunit_info(test, "%u threads, %u rounds, %d concurrent\n", num, rounds,
-		   atomic_read(&race->met));
-	for (i = 0; i < DMA_BUF_RACE_WRONGS; i++)
-		KUNIT_EXPECT_EQ_MSG(test, atomic_read(&race->wrong[i]), 0, "%s",
-				    dma_buf_race_wrong_names[i]);
-	KUNIT_EXPECT_GT(test, atomic_read(&race->met), 0);
+		   atomic_read(&race->concurrent));
+	for (i = 0; i < DMA_BUF_RACE_VIOLATIONS; i++)
+		KUNIT_EXPECT_EQ_MSG(test, atomic_read(&race->violations[i]), 0,
+				    "%s", dma_buf_race_violation_names[i]);
+	KUNIT_EXPECT_GT(test, atomic_read(&race->concurrent), 0);
 }
 
-static void dma_buf_race_come_and_go(struct dma_buf_race *race, unsigned int id,
-				     struct mock_importer *imp)
+static void dma_buf_race_attach_detach(struct dma_buf_race *race,
+				       unsigned int id,
+				       struct mock_importer *imp)
 {
 	struct dma_buf *dmabuf = race->exp->dmabuf;
 	struct dma_buf_attachment *attach;
@@ -182,10 +183,10 @@ static void dma_buf_race_come_and_go(struct dma_buf_race *race, unsigned int id,
 	attach = dma_buf_dynamic_attach(dmabuf, race->dev,
 					imp ? &imp->ops : NULL, imp);
 	if (IS_ERR(attach)) {
-		dma_buf_race_wrong(race, DMA_BUF_RACE_ATTACH);
+		dma_buf_race_violation(race, DMA_BUF_RACE_ATTACH);
 		return;
 	}
-	dma_buf_race_linger(race, id);
+	dma_buf_race_sleep(race, id);
 	dma_buf_detach(dmabuf, attach);
 }
 
@@ -205,9 +206,9 @@ static void dma_buf_race_list(struct dma_buf_race *race)
 	race->text[len] = '\0';
 	for (i = 0; i < ARRAY_SIZE(race->names); i++)
 		if (!strstr(race->text, race->names[i]))
-			dma_buf_race_wrong(race, DMA_BUF_RACE_LIST);
+			dma_buf_race_violation(race, DMA_BUF_RACE_LIST);
 	if (strstr(race->text, dev_name(race->dev)))
-		atomic_inc(&race->met);
+		atomic_inc(&race->concurrent);
 }
 
 static void dma_buf_race_move(struct dma_buf_race *race)
@@ -228,12 +229,12 @@ static void dma_buf_race_attach_run(void *data, unsigned int id)
 		if (id == 0)
 			dma_buf_race_list(race);
 		else if (id == 1)
-			dma_buf_race_come_and_go(race, id, race->imp);
+			dma_buf_race_attach_detach(race, id, race->imp);
 		else if (id == 2)
-			dma_buf_race_come_and_go(race, id, NULL);
+			dma_buf_race_attach_detach(race, id, NULL);
 		else
 			dma_buf_race_move(race);
-	} while (dma_buf_race_goes_on(race, id));
+	} while (dma_buf_race_continue(race, id));
 }
 
 static const struct dma_buf_race_row {
@@ -254,18 +255,18 @@ static void dma_buf_race_attach(struct kunit *test)
 {
 	const struct dma_buf_race_row *row = test->param_value;
 	struct dma_buf_race *race = dma_buf_race_create(test, row->kind);
-	struct dma_buf_attachment *stays[2];
+	struct dma_buf_attachment *lasting[2];
 	struct mock_importer *imp;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(race->exp));
 	race->file = mock_bufinfo_open(test);
-	stays[0] = mock_attach_dynamic(test, race->exp);
-	stays[1] = mock_attach(test, race->exp);
-	race->names[0] = dev_name(stays[0]->dev);
-	race->names[1] = dev_name(stays[1]->dev);
+	lasting[0] = mock_attach_dynamic(test, race->exp);
+	lasting[1] = mock_attach(test, race->exp);
+	race->names[0] = dev_name(lasting[0]->dev);
+	race->names[1] = dev_name(lasting[1]->dev);
 
 	dma_buf_race_run(race, 4, dma_buf_race_attach_run);
-	imp = stays[0]->importer_priv;
+	imp = lasting[0]->importer_priv;
 	KUNIT_EXPECT_EQ(test, imp->notified, race->moves);
 }
 
@@ -281,19 +282,19 @@ static void dma_buf_race_walk(struct dma_buf_race *race)
 		/* Let the other threads run in the middle of the list. */
 		cond_resched();
 		if (attach->dmabuf != dmabuf)
-			dma_buf_race_wrong(race, DMA_BUF_RACE_WALK_OTHER);
+			dma_buf_race_violation(race, DMA_BUF_RACE_WALK_OTHER);
 		if (attach->dev == race->dev)
-			atomic_inc(&race->met);
+			atomic_inc(&race->concurrent);
 		else if (attach == race->attach)
 			stay++;
 		else
-			dma_buf_race_wrong(race, DMA_BUF_RACE_WALK_OTHER);
+			dma_buf_race_violation(race, DMA_BUF_RACE_WALK_OTHER);
 		cpu_relax();
 	}
 	dma_resv_unlock(dmabuf->resv);
 
 	if (stay != 1)
-		dma_buf_race_wrong(race, DMA_BUF_RACE_WALK);
+		dma_buf_race_violation(race, DMA_BUF_RACE_WALK);
 }
 
 static void dma_buf_race_walk_run(void *data, unsigned int id)
@@ -304,9 +305,9 @@ static void dma_buf_race_walk_run(void *data, unsigned int id)
 		if (id == 0)
 			dma_buf_race_walk(race);
 		else
-			dma_buf_race_come_and_go(race, id,
-						 id == 1 ? race->imp : NULL);
-	} while (dma_buf_race_goes_on(race, id));
+			dma_buf_race_attach_detach(race, id,
+						   id == 1 ? race->imp : NULL);
+	} while (dma_buf_race_continue(race, id));
 }
 
 /*
@@ -335,10 +336,10 @@ static int dma_buf_race_vmap_op(struct dma_buf *dmabuf, struct iosys_map *map)
 	struct dma_buf_race *race = dma_buf_race_of(dmabuf);
 
 	if (xchg(&race->mapped, true))
-		dma_buf_race_wrong(race, DMA_BUF_RACE_VMAP_TWICE);
+		dma_buf_race_violation(race, DMA_BUF_RACE_VMAP_TWICE);
 	/* Give another thread time to return too early. */
 	udelay(1);
-	atomic_inc(&race->firsts);
+	atomic_inc(&race->vmaps);
 	iosys_map_set_vaddr(map, race->exp->vaddr);
 	return 0;
 }
@@ -348,7 +349,7 @@ static void dma_buf_race_vunmap_op(struct dma_buf *dmabuf, struct iosys_map *map
 	struct dma_buf_race *race = dma_buf_race_of(dmabuf);
 
 	if (!race->mapped)
-		dma_buf_race_wrong(race, DMA_BUF_RACE_VUNMAP_TWICE);
+		dma_buf_race_violation(race, DMA_BUF_RACE_VUNMAP_TWICE);
 	race->mapped = false;
 }
 
@@ -360,20 +361,20 @@ static void dma_buf_race_vmap_run(void *data, unsigned int id)
 
 	do {
 		if (dma_buf_vmap_unlocked(dmabuf, &map)) {
-			dma_buf_race_wrong(race, DMA_BUF_RACE_VMAP);
+			dma_buf_race_violation(race, DMA_BUF_RACE_VMAP);
 			continue;
 		}
-		if (atomic_inc_return(&race->inside) > 1)
-			atomic_inc(&race->met);
+		if (atomic_inc_return(&race->in_use) > 1)
+			atomic_inc(&race->concurrent);
 		if (map.vaddr != race->exp->vaddr)
-			dma_buf_race_wrong(race, DMA_BUF_RACE_VMAP_OTHER);
+			dma_buf_race_violation(race, DMA_BUF_RACE_VMAP_OTHER);
 		if (!READ_ONCE(race->mapped))
-			dma_buf_race_wrong(race, DMA_BUF_RACE_VMAP_ENDED);
-		dma_buf_race_linger(race, id);
-		atomic_dec(&race->inside);
+			dma_buf_race_violation(race, DMA_BUF_RACE_VMAP_ENDED);
+		dma_buf_race_sleep(race, id);
+		atomic_dec(&race->in_use);
 		dma_buf_vunmap_unlocked(dmabuf, &map);
-		dma_buf_race_linger(race, id);
-	} while (dma_buf_race_goes_on(race, id));
+		dma_buf_race_sleep(race, id);
+	} while (dma_buf_race_continue(race, id));
 }
 
 /*
@@ -389,9 +390,9 @@ static void dma_buf_race_vmap(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock_export(race->exp));
 
 	dma_buf_race_run(race, 2, dma_buf_race_vmap_run);
-	kunit_info(test, "mapped %d times\n", atomic_read(&race->firsts));
+	kunit_info(test, "mapped %d times\n", atomic_read(&race->vmaps));
 	KUNIT_EXPECT_FALSE(test, race->mapped);
-	KUNIT_EXPECT_GT(test, atomic_read(&race->firsts), 1);
+	KUNIT_EXPECT_GT(test, atomic_read(&race->vmaps), 1);
 }
 
 /* Mark the table with its direction: its addresses are not used. */
@@ -401,12 +402,12 @@ static struct sg_table *dma_buf_race_map_op(struct dma_buf_attachment *attach,
 	struct dma_buf_race *race = dma_buf_race_of(attach->dmabuf);
 	struct sg_table *sgt;
 
-	if (atomic_inc_return(&race->here) > 1)
-		dma_buf_race_wrong(race, DMA_BUF_RACE_MAP_TOGETHER);
+	if (atomic_inc_return(&race->in_callback) > 1)
+		dma_buf_race_violation(race, DMA_BUF_RACE_MAP_TOGETHER);
 	sgt = race->map_dma_buf(attach, dir);
 	if (!IS_ERR(sgt))
 		sg_dma_address(sgt->sgl) = dir * PAGE_SIZE;
-	atomic_dec(&race->here);
+	atomic_dec(&race->in_callback);
 	return sgt;
 }
 
@@ -422,17 +423,17 @@ static void dma_buf_race_map_run(void *data, unsigned int id)
 	do {
 		sgt = dma_buf_map_attachment_unlocked(race->attach, dirs[id]);
 		if (IS_ERR(sgt)) {
-			dma_buf_race_wrong(race, DMA_BUF_RACE_MAP);
+			dma_buf_race_violation(race, DMA_BUF_RACE_MAP);
 			continue;
 		}
-		if (atomic_inc_return(&race->inside) > 1)
-			atomic_inc(&race->met);
-		dma_buf_race_linger(race, id);
+		if (atomic_inc_return(&race->in_use) > 1)
+			atomic_inc(&race->concurrent);
+		dma_buf_race_sleep(race, id);
 		if (sg_dma_address(sgt->sgl) != dirs[id] * PAGE_SIZE)
-			dma_buf_race_wrong(race, DMA_BUF_RACE_MAP_OTHER);
-		atomic_dec(&race->inside);
+			dma_buf_race_violation(race, DMA_BUF_RACE_MAP_OTHER);
+		atomic_dec(&race->in_use);
 		dma_buf_unmap_attachment_unlocked(race->attach, sgt, dirs[id]);
-	} while (dma_buf_race_goes_on(race, id));
+	} while (dma_buf_race_continue(race, id));
 }
 
 /*

@@ -243,28 +243,28 @@ static void dma_buf_vmap_nested_no_lock(struct kunit *test)
 	dma_buf_vunmap_unlocked(exp->dmabuf, &outer);
 }
 
-struct dma_buf_vmap_crowd {
+struct dma_buf_vmap_race {
 	struct mock_exporter *exp;
 	atomic_t failed;
-	atomic_t other;
+	atomic_t other_addr;
 };
 
 /* Map and unmap, with alternating functions. */
-static void dma_buf_vmap_often(void *data, unsigned int id)
+static void dma_buf_vmap_repeat(void *data, unsigned int id)
 {
-	struct dma_buf_vmap_crowd *crowd = data;
-	struct dma_buf *dmabuf = crowd->exp->dmabuf;
+	struct dma_buf_vmap_race *race = data;
+	struct dma_buf *dmabuf = race->exp->dmabuf;
 	struct iosys_map map;
 	int i;
 
 	for (i = 0; i < 2000; i++) {
 		if (dma_buf_vmap_by(&dma_buf_vmap_rows[(i + id) % 2], dmabuf,
 				    &map)) {
-			atomic_inc(&crowd->failed);
+			atomic_inc(&race->failed);
 			continue;
 		}
-		if (map.vaddr != crowd->exp->vaddr)
-			atomic_inc(&crowd->other);
+		if (map.vaddr != race->exp->vaddr)
+			atomic_inc(&race->other_addr);
 		cond_resched();
 		dma_buf_vunmap_by(&dma_buf_vmap_rows[(i >> 1) % 2], dmabuf,
 				  &map);
@@ -277,14 +277,14 @@ static void dma_buf_vmap_often(void *data, unsigned int id)
  */
 static void dma_buf_vmap_threads(struct kunit *test)
 {
-	struct dma_buf_vmap_crowd crowd = {
+	struct dma_buf_vmap_race race = {
 		.exp = mock_exporter_create(test, 0, SZ_8K),
 	};
 
-	crowd.exp->no_log = true;
-	mock_run_parallel(test, 4, dma_buf_vmap_often, &crowd);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&crowd.failed), 0, "vmap failed");
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&crowd.other), 0,
+	race.exp->no_log = true;
+	mock_run_parallel(test, 4, dma_buf_vmap_repeat, &race);
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&race.failed), 0, "vmap failed");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&race.other_addr), 0,
 			    "vmap returned another address");
 }
 
