@@ -10,7 +10,7 @@
 #include "mock.h"
 
 /* Passes when a new attachment has its buffer and device and nothing else. */
-static void dma_buf_attach_fields(struct kunit *test)
+static void static_fields(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
@@ -26,7 +26,7 @@ static void dma_buf_attach_fields(struct kunit *test)
 }
 
 /* Passes when an attachment has a dynamic importer's ops and peer2peer. */
-static void dma_buf_attach_dynamic_fields(struct kunit *test)
+static void dynamic_fields(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
@@ -49,7 +49,7 @@ static void dma_buf_attach_dynamic_fields(struct kunit *test)
 }
 
 /* Passes when an importer without allow_peer2peer does not get peer2peer. */
-static void dma_buf_attach_no_peer2peer(struct kunit *test)
+static void peer2peer_not_allowed(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
@@ -58,7 +58,7 @@ static void dma_buf_attach_no_peer2peer(struct kunit *test)
 }
 
 /* Passes when dma_buf_dynamic_attach() without ops attaches statically. */
-static void dma_buf_attach_dynamic_null_ops(struct kunit *test)
+static void dynamic_without_ops(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct device *dev = mock_device_create(test, "importer");
@@ -73,7 +73,7 @@ static void dma_buf_attach_dynamic_null_ops(struct kunit *test)
 }
 
 /* Passes when an exporter without attach and detach can be attached to. */
-static void dma_buf_attach_bare(struct kunit *test)
+static void minimal_exporter(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_MINIMAL, SZ_8K);
@@ -118,7 +118,7 @@ static void dma_buf_attach_check_call(struct kunit *test,
  * Passes when attaching calls attach once and detaching calls detach once, for
  * any mix, and neither pins nor maps.
  */
-static void dma_buf_attach_order(struct kunit *test)
+static void attach_and_detach(struct kunit *test)
 {
 	const struct dma_buf_attach_row *row = test->param_value;
 	struct mock_exporter *exp =
@@ -139,7 +139,7 @@ static void dma_buf_attach_order(struct kunit *test)
 }
 
 /* Passes when only an importer with invalidate_mappings is revocable. */
-static void dma_buf_attach_revocable_row(struct kunit *test)
+static void revocable_importers(struct kunit *test)
 {
 	const struct dma_buf_attach_row *row = test->param_value;
 	struct mock_exporter *exp =
@@ -159,7 +159,7 @@ static int dma_buf_attach_op_revocable(struct dma_buf *dmabuf,
 }
 
 /* Passes when an exporter's attach can refuse non-revocable importers. */
-static void dma_buf_attach_revocable_only(struct kunit *test)
+static void refuse_not_revocable(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, MOCK_DYNAMIC, SZ_8K);
 	struct device *dev = mock_device_create(test, "importer");
@@ -191,7 +191,7 @@ static const struct dma_buf_attach_fail_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_attach_fail_row, dma_buf_attach_fail_rows, desc);
 
 /* Passes when the exporter's error is returned and the attachment is undone. */
-static void dma_buf_attach_fails(struct kunit *test)
+static void attach_fails(struct kunit *test)
 {
 	const struct dma_buf_attach_fail_row *row = test->param_value;
 	struct mock_exporter *exp =
@@ -220,7 +220,7 @@ static void dma_buf_attach_fails(struct kunit *test)
  * Passes when attaching, in any mix, neither waits for a fence nor is
  * interrupted by a signal.
  */
-static void dma_buf_attach_no_wait(struct kunit *test)
+static void attach_does_not_wait(struct kunit *test)
 {
 	const struct dma_buf_attach_row *row = test->param_value;
 	struct mock_exporter *exp =
@@ -238,7 +238,7 @@ static void dma_buf_attach_no_wait(struct kunit *test)
 }
 
 /* Passes when mapping preserves the private fields of exporter and importer. */
-static void dma_buf_attach_priv(struct kunit *test)
+static void private_fields(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
@@ -253,7 +253,7 @@ static void dma_buf_attach_priv(struct kunit *test)
 }
 
 /* Passes when each attachment of any kind is linked once until detached. */
-static void dma_buf_attach_list(struct kunit *test)
+static void attachment_list(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
@@ -278,7 +278,7 @@ static void dma_buf_attach_list(struct kunit *test)
 }
 
 /* Passes when a device that attaches twice gets two attachments. */
-static void dma_buf_attach_twice(struct kunit *test)
+static void attach_twice(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct device *dev = mock_device_create(test, "importer");
@@ -297,7 +297,7 @@ static void dma_buf_attach_twice(struct kunit *test)
 }
 
 /* Passes when an attachment holds no reference to the buffer's file. */
-static void dma_buf_attach_no_reference(struct kunit *test)
+static void holds_no_reference(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 
@@ -381,7 +381,7 @@ static void dma_buf_attach_wait_detach(void *data, unsigned int id)
  * Passes when the list does not change while an exporter holds the reservation
  * lock, in any mix.
  */
-static void dma_buf_attach_list_locked(struct kunit *test)
+static void list_stable_under_lock(struct kunit *test)
 {
 	const struct dma_buf_attach_row *row = test->param_value;
 	struct dma_buf_attach_wait *wait;
@@ -407,24 +407,21 @@ static void dma_buf_attach_list_locked(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_attach_cases[] = {
-	KUNIT_CASE(dma_buf_attach_fields),
-	KUNIT_CASE(dma_buf_attach_dynamic_fields),
-	KUNIT_CASE(dma_buf_attach_no_peer2peer),
-	KUNIT_CASE(dma_buf_attach_dynamic_null_ops),
-	KUNIT_CASE(dma_buf_attach_bare),
-	KUNIT_CASE_PARAM(dma_buf_attach_order, dma_buf_attach_row_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_attach_fails,
-			 dma_buf_attach_fail_row_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_attach_revocable_row,
-			 dma_buf_attach_row_gen_params),
-	KUNIT_CASE(dma_buf_attach_revocable_only),
-	KUNIT_CASE_PARAM(dma_buf_attach_no_wait, dma_buf_attach_row_gen_params),
-	KUNIT_CASE(dma_buf_attach_priv),
-	KUNIT_CASE(dma_buf_attach_list),
-	KUNIT_CASE(dma_buf_attach_twice),
-	KUNIT_CASE(dma_buf_attach_no_reference),
-	KUNIT_CASE_PARAM(dma_buf_attach_list_locked,
-			 dma_buf_attach_row_gen_params),
+	KUNIT_CASE(static_fields),
+	KUNIT_CASE(dynamic_fields),
+	KUNIT_CASE(peer2peer_not_allowed),
+	KUNIT_CASE(dynamic_without_ops),
+	KUNIT_CASE(minimal_exporter),
+	KUNIT_CASE_PARAM(attach_and_detach, dma_buf_attach_row_gen_params),
+	KUNIT_CASE_PARAM(attach_fails, dma_buf_attach_fail_row_gen_params),
+	KUNIT_CASE_PARAM(revocable_importers, dma_buf_attach_row_gen_params),
+	KUNIT_CASE(refuse_not_revocable),
+	KUNIT_CASE_PARAM(attach_does_not_wait, dma_buf_attach_row_gen_params),
+	KUNIT_CASE(private_fields),
+	KUNIT_CASE(attachment_list),
+	KUNIT_CASE(attach_twice),
+	KUNIT_CASE(holds_no_reference),
+	KUNIT_CASE_PARAM(list_stable_under_lock, dma_buf_attach_row_gen_params),
 	{}
 };
 

@@ -116,7 +116,7 @@ static void dma_buf_bufinfo_set_name(struct kunit *test,
 }
 
 /* Passes when the text starts with the header and ends with the totals. */
-static void dma_buf_bufinfo_frame(struct kunit *test)
+static void header_and_total(struct kunit *test)
 {
 	static const char title[] = "\nDma-buf Objects:\n";
 	static const char columns[] =
@@ -151,7 +151,7 @@ static void dma_buf_bufinfo_frame(struct kunit *test)
 }
 
 /* Passes when a buffer's block has exactly the format that it always had. */
-static void dma_buf_bufinfo_block(struct kunit *test)
+static void block_format(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
@@ -183,7 +183,7 @@ static void dma_buf_bufinfo_block(struct kunit *test)
 }
 
 /* Passes when the block of a buffer without fences and devices is short. */
-static void dma_buf_bufinfo_block_plain(struct kunit *test)
+static void block_without_fences(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *exp = mock_exporter_create(test, 0, 12345);
@@ -200,7 +200,7 @@ static void dma_buf_bufinfo_block_plain(struct kunit *test)
 }
 
 /* Passes when the buffer of an exporter without a name is listed. */
-static void dma_buf_bufinfo_nobody(struct kunit *test)
+static void exporter_without_name(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, SZ_8K);
@@ -215,7 +215,7 @@ static void dma_buf_bufinfo_nobody(struct kunit *test)
 }
 
 /* Passes when the count omits the reader's own reference, and no other. */
-static void dma_buf_bufinfo_references(struct kunit *test)
+static void reference_count(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
@@ -233,7 +233,7 @@ static void dma_buf_bufinfo_references(struct kunit *test)
 }
 
 /* Passes when a buffer leaves the list with its last reference. */
-static void dma_buf_bufinfo_gone(struct kunit *test)
+static void released_not_listed(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
@@ -260,7 +260,7 @@ KUNIT_ARRAY_PARAM(dma_buf_bufinfo_step, dma_buf_bufinfo_steps,
 		  dma_buf_bufinfo_step_desc);
 
 /* Passes when many small reads return the same text as a large one. */
-static void dma_buf_bufinfo_small_reads(struct kunit *test)
+static void small_reads(struct kunit *test)
 {
 	const size_t *step = test->param_value;
 	struct file *file = mock_bufinfo_open(test);
@@ -328,7 +328,7 @@ static void dma_buf_crowd_desc(const int *num, char *desc)
 KUNIT_ARRAY_PARAM(dma_buf_crowd, dma_buf_crowd_rows, dma_buf_crowd_desc);
 
 /* Passes when list and total are complete for any size of read. */
-static void dma_buf_bufinfo_crowd(struct kunit *test)
+static void many_buffers(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
 	const int *num = test->param_value;
@@ -419,7 +419,7 @@ static void dma_buf_bufinfo_race_run(void *data, unsigned int id)
  * Passes when a reader finds each lasting buffer while another thread exports
  * and releases other buffers.
  */
-static void dma_buf_bufinfo_races_export(struct kunit *test)
+static void read_races_export(struct kunit *test)
 {
 	struct dma_buf_bufinfo_race *race;
 	int i;
@@ -443,7 +443,7 @@ static void dma_buf_bufinfo_races_export(struct kunit *test)
 }
 
 /* Passes when a block larger than the reader's buffer is complete. */
-static void dma_buf_bufinfo_large_block(struct kunit *test)
+static void large_block(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
@@ -472,7 +472,7 @@ static void dma_buf_bufinfo_large_block(struct kunit *test)
  * no part of the list and hides no fence that implicit synchronization waits
  * for.
  */
-static void dma_buf_bufinfo_lock_held(struct kunit *test)
+static void lock_held(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *before = mock_exporter_create(test, 0, SZ_4K);
@@ -609,7 +609,7 @@ static void dma_buf_bufinfo_change_run(void *data, unsigned int id)
  * Passes when fences are described once although their list is reallocated in
  * the middle of a block.
  */
-static void dma_buf_bufinfo_fences_change(struct kunit *test)
+static void fences_reallocated(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
 	char *want, *text = mock_kvzalloc(test, DMA_BUF_BUFINFO_MAX);
@@ -653,7 +653,7 @@ static void dma_buf_bufinfo_fences_change(struct kunit *test)
  * Passes when exports and releases while a reader is in the middle of the list
  * neither wait for the reader nor make it miss or repeat other buffers.
  */
-static void dma_buf_bufinfo_changes_meanwhile(struct kunit *test)
+static void changes_during_read(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
 	char *text = mock_kvzalloc(test, DMA_BUF_BUFINFO_MAX);
@@ -694,7 +694,7 @@ static void dma_buf_bufinfo_changes_meanwhile(struct kunit *test)
 }
 
 /* Passes when a second reader and an early close do not change the text. */
-static void dma_buf_bufinfo_two_readers(struct kunit *test)
+static void two_readers(struct kunit *test)
 {
 	struct file *one = mock_bufinfo_open(test);
 	struct file *two = mock_bufinfo_open(test);
@@ -729,7 +729,7 @@ static char *dma_buf_bufinfo_fdinfo(struct kunit *test,
 }
 
 /* Passes when fdinfo has three lines, and a fourth for a named buffer. */
-static void dma_buf_bufinfo_fdinfo_lines(struct kunit *test)
+static void fdinfo_lines(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, 12345);
 
@@ -775,7 +775,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_name, dma_buf_names, desc);
  * Passes when a name that fits is shown everywhere, and a longer one is refused
  * and leaves the old name.
  */
-static void dma_buf_bufinfo_name(struct kunit *test)
+static void set_name(struct kunit *test)
 {
 	const struct dma_buf_name_row *row = test->param_value;
 	struct file *bufinfo = mock_bufinfo_open(test);
@@ -805,7 +805,7 @@ static void dma_buf_bufinfo_name(struct kunit *test)
 }
 
 /* Passes when a buffer can be renamed, and a bad pointer changes nothing. */
-static void dma_buf_bufinfo_rename(struct kunit *test)
+static void set_name_again(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct file *file = exp->dmabuf->file;
@@ -822,7 +822,7 @@ static void dma_buf_bufinfo_rename(struct kunit *test)
 }
 
 /* Passes when naming and reading the name take no reservation lock. */
-static void dma_buf_bufinfo_name_no_lock(struct kunit *test)
+static void name_without_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct mock_resv_lock_holder *holder =
@@ -898,7 +898,7 @@ static void dma_buf_bufinfo_reader_end(void *data)
  * Passes when a name does not change for a reader under RCU while the buffer is
  * renamed many times.
  */
-static void dma_buf_bufinfo_name_rcu(struct kunit *test)
+static void name_under_rcu(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_bufinfo_reader *reader;
@@ -937,26 +937,25 @@ static void dma_buf_bufinfo_name_rcu(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_bufinfo_cases[] = {
-	KUNIT_CASE(dma_buf_bufinfo_frame),
-	KUNIT_CASE(dma_buf_bufinfo_block),
-	KUNIT_CASE(dma_buf_bufinfo_block_plain),
-	KUNIT_CASE(dma_buf_bufinfo_nobody),
-	KUNIT_CASE(dma_buf_bufinfo_references),
-	KUNIT_CASE(dma_buf_bufinfo_gone),
-	KUNIT_CASE_PARAM(dma_buf_bufinfo_small_reads,
-			 dma_buf_bufinfo_step_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_bufinfo_crowd, dma_buf_crowd_gen_params),
-	KUNIT_CASE(dma_buf_bufinfo_large_block),
-	KUNIT_CASE(dma_buf_bufinfo_lock_held),
-	KUNIT_CASE(dma_buf_bufinfo_fences_change),
-	KUNIT_CASE(dma_buf_bufinfo_changes_meanwhile),
-	KUNIT_CASE(dma_buf_bufinfo_races_export),
-	KUNIT_CASE(dma_buf_bufinfo_two_readers),
-	KUNIT_CASE(dma_buf_bufinfo_fdinfo_lines),
-	KUNIT_CASE_PARAM(dma_buf_bufinfo_name, dma_buf_name_gen_params),
-	KUNIT_CASE(dma_buf_bufinfo_rename),
-	KUNIT_CASE(dma_buf_bufinfo_name_no_lock),
-	KUNIT_CASE(dma_buf_bufinfo_name_rcu),
+	KUNIT_CASE(header_and_total),
+	KUNIT_CASE(block_format),
+	KUNIT_CASE(block_without_fences),
+	KUNIT_CASE(exporter_without_name),
+	KUNIT_CASE(reference_count),
+	KUNIT_CASE(released_not_listed),
+	KUNIT_CASE_PARAM(small_reads, dma_buf_bufinfo_step_gen_params),
+	KUNIT_CASE_PARAM(many_buffers, dma_buf_crowd_gen_params),
+	KUNIT_CASE(large_block),
+	KUNIT_CASE(lock_held),
+	KUNIT_CASE(fences_reallocated),
+	KUNIT_CASE(changes_during_read),
+	KUNIT_CASE(read_races_export),
+	KUNIT_CASE(two_readers),
+	KUNIT_CASE(fdinfo_lines),
+	KUNIT_CASE_PARAM(set_name, dma_buf_name_gen_params),
+	KUNIT_CASE(set_name_again),
+	KUNIT_CASE(name_without_lock),
+	KUNIT_CASE(name_under_rcu),
 	{}
 };
 

@@ -34,7 +34,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_cpu, dma_buf_cpu_rows, desc);
  * Passes when reading waits for kernel and write fences, writing for read
  * fences too, and neither for bookkeeping fences.
  */
-static void dma_buf_cpu_access_waits(struct kunit *test)
+static void begin_waits(struct kunit *test)
 {
 	const struct dma_buf_cpu_row *row = test->param_value;
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
@@ -56,7 +56,7 @@ static void dma_buf_cpu_access_waits(struct kunit *test)
 }
 
 /* Passes when access waits for fences even without exporter callbacks. */
-static void dma_buf_cpu_access_bare(struct kunit *test)
+static void minimal_exporter(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_MINIMAL, SZ_8K);
@@ -73,7 +73,7 @@ static void dma_buf_cpu_access_bare(struct kunit *test)
 }
 
 /* Passes when begin_cpu_access()'s error is returned without a wait. */
-static void dma_buf_cpu_access_begin_fails(struct kunit *test)
+static void begin_fails(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
@@ -90,7 +90,7 @@ static void dma_buf_cpu_access_begin_fails(struct kunit *test)
 }
 
 /* Passes when end_cpu_access()'s error is returned. */
-static void dma_buf_cpu_access_end_fails(struct kunit *test)
+static void end_fails(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 
@@ -101,7 +101,7 @@ static void dma_buf_cpu_access_end_fails(struct kunit *test)
 }
 
 /* Passes when ending an access does not wait for fences. */
-static void dma_buf_cpu_access_end_no_wait(struct kunit *test)
+static void end_does_not_wait(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
@@ -117,7 +117,7 @@ static void dma_buf_cpu_access_end_no_wait(struct kunit *test)
  * Passes when an interrupted wait can be restarted without a call of
  * end_cpu_access(), which would write back data that the CPU has not written.
  */
-static void dma_buf_cpu_access_interrupted(struct kunit *test)
+static void begin_interrupted(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
@@ -141,7 +141,7 @@ static void dma_buf_cpu_access_interrupted(struct kunit *test)
 }
 
 /* Passes when a signal does not interrupt an access that need not wait. */
-static void dma_buf_cpu_access_signal_no_wait(struct kunit *test)
+static void signal_without_wait(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
@@ -158,7 +158,7 @@ static void dma_buf_cpu_access_signal_no_wait(struct kunit *test)
 }
 
 /* Passes when neither beginning nor ending takes the reservation lock. */
-static void dma_buf_cpu_access_no_lock(struct kunit *test)
+static void access_without_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct mock_resv_lock_holder *holder =
@@ -200,7 +200,7 @@ static const struct dma_buf_cpu_sync_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_cpu_sync, dma_buf_cpu_sync_rows, desc);
 
 /* Passes when the ioctl makes the call that its flags name, or fails. */
-static void dma_buf_cpu_access_sync(struct kunit *test)
+static void sync_ioctl(struct kunit *test)
 {
 	const struct dma_buf_cpu_sync_row *row = test->param_value;
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
@@ -218,7 +218,7 @@ static void dma_buf_cpu_access_sync(struct kunit *test)
 }
 
 /* Passes when the ioctl returns the exporter's errors. */
-static void dma_buf_cpu_access_sync_fails(struct kunit *test)
+static void sync_ioctl_fails(struct kunit *test)
 {
 	struct dma_buf_sync start = { DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW };
 	struct dma_buf_sync end = { DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW };
@@ -234,7 +234,7 @@ static void dma_buf_cpu_access_sync_fails(struct kunit *test)
 }
 
 /* Passes when a bad pointer and unknown commands are refused. */
-static void dma_buf_cpu_access_ioctl_bad(struct kunit *test)
+static void invalid_ioctl(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct file *file = exp->dmabuf->file;
@@ -255,17 +255,17 @@ static void dma_buf_cpu_access_ioctl_bad(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_cpu_access_cases[] = {
-	KUNIT_CASE_PARAM(dma_buf_cpu_access_waits, dma_buf_cpu_gen_params),
-	KUNIT_CASE(dma_buf_cpu_access_bare),
-	KUNIT_CASE(dma_buf_cpu_access_begin_fails),
-	KUNIT_CASE(dma_buf_cpu_access_end_fails),
-	KUNIT_CASE(dma_buf_cpu_access_end_no_wait),
-	KUNIT_CASE(dma_buf_cpu_access_interrupted),
-	KUNIT_CASE(dma_buf_cpu_access_signal_no_wait),
-	KUNIT_CASE(dma_buf_cpu_access_no_lock),
-	KUNIT_CASE_PARAM(dma_buf_cpu_access_sync, dma_buf_cpu_sync_gen_params),
-	KUNIT_CASE(dma_buf_cpu_access_sync_fails),
-	KUNIT_CASE(dma_buf_cpu_access_ioctl_bad),
+	KUNIT_CASE_PARAM(begin_waits, dma_buf_cpu_gen_params),
+	KUNIT_CASE(minimal_exporter),
+	KUNIT_CASE(begin_fails),
+	KUNIT_CASE(end_fails),
+	KUNIT_CASE(end_does_not_wait),
+	KUNIT_CASE(begin_interrupted),
+	KUNIT_CASE(signal_without_wait),
+	KUNIT_CASE(access_without_lock),
+	KUNIT_CASE_PARAM(sync_ioctl, dma_buf_cpu_sync_gen_params),
+	KUNIT_CASE(sync_ioctl_fails),
+	KUNIT_CASE(invalid_ioctl),
 	{}
 };
 

@@ -15,7 +15,7 @@
 #include "mock.h"
 
 /* Passes when the buffer's fields have the values that the exporter passed. */
-static void dma_buf_export_fields(struct kunit *test)
+static void buffer_fields(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_16K);
 	struct dma_buf *dmabuf = exp->dmabuf;
@@ -31,7 +31,7 @@ static void dma_buf_export_fields(struct kunit *test)
 }
 
 /* Passes when the mandatory callbacks are enough to export and release. */
-static void dma_buf_export_bare(struct kunit *test)
+static void minimal_exporter(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_MINIMAL, PAGE_SIZE);
@@ -56,7 +56,7 @@ static const struct dma_buf_size_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_size, dma_buf_sizes, desc);
 
 /* Passes when stat and lseek report the size, however large it is. */
-static void dma_buf_export_size(struct kunit *test)
+static void file_size(struct kunit *test)
 {
 	const struct dma_buf_size_row *row = test->param_value;
 	struct mock_exporter *exp;
@@ -75,7 +75,7 @@ static void dma_buf_export_size(struct kunit *test)
 }
 
 /* Passes when every seek except to the start and the end is refused. */
-static void dma_buf_export_llseek(struct kunit *test)
+static void invalid_llseek(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct file *file = exp->dmabuf->file;
@@ -106,7 +106,7 @@ static const struct dma_buf_flags_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_flags, dma_buf_flags, desc);
 
 /* Passes when the file has the access mode, O_NONBLOCK and no other flag. */
-static void dma_buf_export_flags(struct kunit *test)
+static void file_access_flags(struct kunit *test)
 {
 	const unsigned int mask = O_ACCMODE | O_NONBLOCK | O_CLOEXEC |
 				  O_APPEND | O_PATH | O_DIRECT;
@@ -126,7 +126,7 @@ static void dma_buf_export_flags(struct kunit *test)
 }
 
 /* Passes when each buffer has its own, working reservation object. */
-static void dma_buf_export_own_resv(struct kunit *test)
+static void own_resv(struct kunit *test)
 {
 	struct mock_exporter *one = mock_exporter_create(test, 0, PAGE_SIZE);
 	struct mock_exporter *two = mock_exporter_create(test, 0, PAGE_SIZE);
@@ -145,7 +145,7 @@ static void dma_buf_export_own_resv(struct kunit *test)
 }
 
 /* Passes when a buffer's own reservation object drops its fences on release. */
-static void dma_buf_export_own_resv_fini(struct kunit *test)
+static void own_resv_fini(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	struct dma_fence *fence =
@@ -157,7 +157,7 @@ static void dma_buf_export_own_resv_fini(struct kunit *test)
 }
 
 /* Passes when the exporter's reservation object is used and not freed. */
-static void dma_buf_export_given_resv(struct kunit *test)
+static void exporter_resv(struct kunit *test)
 {
 	struct dma_resv *resv = mock_resv_create(test);
 	struct mock_exporter *exp;
@@ -177,7 +177,7 @@ static void dma_buf_export_given_resv(struct kunit *test)
 }
 
 /* Passes when no two live buffers share an inode number. */
-static void dma_buf_export_ino(struct kunit *test)
+static void ino_unique(struct kunit *test)
 {
 	unsigned long ino[32];
 	int i, j;
@@ -194,7 +194,7 @@ static void dma_buf_export_ino(struct kunit *test)
 }
 
 /* Passes when the inode number of a released buffer is not reused. */
-static void dma_buf_export_ino_not_reused(struct kunit *test)
+static void ino_not_reused(struct kunit *test)
 {
 	unsigned long ino[64];
 	int i, j;
@@ -211,7 +211,7 @@ static void dma_buf_export_ino_not_reused(struct kunit *test)
 }
 
 /* Passes when the file is on the dma-buf pseudo file system. */
-static void dma_buf_export_magic(struct kunit *test)
+static void fs_magic(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	struct super_block *sb = file_inode(exp->dmabuf->file)->i_sb;
@@ -221,7 +221,7 @@ static void dma_buf_export_magic(struct kunit *test)
 }
 
 /* Passes when a module that is being unloaded cannot export a buffer. */
-static void dma_buf_export_owner_going(struct kunit *test)
+static void owner_unloading(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
 
@@ -231,7 +231,7 @@ static void dma_buf_export_owner_going(struct kunit *test)
 }
 
 /* Passes when the buffer points to the exporter's name and does not copy it. */
-static void dma_buf_export_name_kept(struct kunit *test)
+static void exp_name_not_copied(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 
@@ -239,7 +239,7 @@ static void dma_buf_export_name_kept(struct kunit *test)
 }
 
 /* Passes when release runs at the last put although the path is pinned. */
-static void dma_buf_export_release_path_pinned(struct kunit *test)
+static void release_path_pinned(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	struct path path = exp->dmabuf->file->f_path;
@@ -261,7 +261,7 @@ static void dma_buf_export_release_path_pinned(struct kunit *test)
 }
 
 /* Passes when release runs at the last put although the inode is pinned. */
-static void dma_buf_export_release_inode_pinned(struct kunit *test)
+static void release_inode_pinned(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct inode *inode = file_inode(exp->dmabuf->file);
@@ -317,7 +317,7 @@ static void dma_buf_export_check_release(struct dma_buf *dmabuf)
 }
 
 /* Passes when the buffer is still complete in the release callback. */
-static void dma_buf_export_release_args(struct kunit *test)
+static void release_args(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
 	struct dma_buf_export_release want = {
@@ -340,22 +340,22 @@ static void dma_buf_export_release_args(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_export_cases[] = {
-	KUNIT_CASE(dma_buf_export_fields),
-	KUNIT_CASE(dma_buf_export_bare),
-	KUNIT_CASE_PARAM(dma_buf_export_size, dma_buf_size_gen_params),
-	KUNIT_CASE(dma_buf_export_llseek),
-	KUNIT_CASE_PARAM(dma_buf_export_flags, dma_buf_flags_gen_params),
-	KUNIT_CASE(dma_buf_export_own_resv),
-	KUNIT_CASE(dma_buf_export_own_resv_fini),
-	KUNIT_CASE(dma_buf_export_given_resv),
-	KUNIT_CASE(dma_buf_export_ino),
-	KUNIT_CASE(dma_buf_export_ino_not_reused),
-	KUNIT_CASE(dma_buf_export_magic),
-	KUNIT_CASE(dma_buf_export_owner_going),
-	KUNIT_CASE(dma_buf_export_name_kept),
-	KUNIT_CASE(dma_buf_export_release_path_pinned),
-	KUNIT_CASE(dma_buf_export_release_inode_pinned),
-	KUNIT_CASE(dma_buf_export_release_args),
+	KUNIT_CASE(buffer_fields),
+	KUNIT_CASE(minimal_exporter),
+	KUNIT_CASE_PARAM(file_size, dma_buf_size_gen_params),
+	KUNIT_CASE(invalid_llseek),
+	KUNIT_CASE_PARAM(file_access_flags, dma_buf_flags_gen_params),
+	KUNIT_CASE(own_resv),
+	KUNIT_CASE(own_resv_fini),
+	KUNIT_CASE(exporter_resv),
+	KUNIT_CASE(ino_unique),
+	KUNIT_CASE(ino_not_reused),
+	KUNIT_CASE(fs_magic),
+	KUNIT_CASE(owner_unloading),
+	KUNIT_CASE(exp_name_not_copied),
+	KUNIT_CASE(release_path_pinned),
+	KUNIT_CASE(release_inode_pinned),
+	KUNIT_CASE(release_args),
 	{}
 };
 

@@ -27,7 +27,7 @@ static int dma_buf_handles_fd(struct kunit *test, struct mock_exporter *exp,
 }
 
 /* Passes when dma_buf_get() returns the descriptor's buffer, referenced. */
-static void dma_buf_handles_round_trip(struct kunit *test)
+static void fd_round_trip(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	int fd = dma_buf_handles_fd(test, exp, O_CLOEXEC);
@@ -51,7 +51,7 @@ static void dma_buf_handles_round_trip(struct kunit *test)
  * Passes when a reserved descriptor refers to the buffer after the installation
  * and owns the reference.
  */
-static void dma_buf_handles_install(struct kunit *test)
+static void install_reserved_fd(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	int fd = get_unused_fd_flags(O_CLOEXEC);
@@ -74,7 +74,7 @@ static void dma_buf_handles_install(struct kunit *test)
 }
 
 /* Passes when the descriptor has the given flags. */
-static void dma_buf_handles_cloexec_flag(struct kunit *test)
+static void cloexec_flag(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	int with = dma_buf_handles_fd(test, exp, O_CLOEXEC);
@@ -88,7 +88,7 @@ static void dma_buf_handles_cloexec_flag(struct kunit *test)
 }
 
 /* Passes when no descriptor is allocated without a buffer or its file. */
-static void dma_buf_handles_no_file(struct kunit *test)
+static void fd_without_file(struct kunit *test)
 {
 	struct dma_buf *empty = kunit_kzalloc(test, sizeof(*empty), GFP_KERNEL);
 	int next = mock_next_fd(test);
@@ -100,7 +100,7 @@ static void dma_buf_handles_no_file(struct kunit *test)
 }
 
 /* Passes when a full table gives -EMFILE and the caller keeps its reference. */
-static void dma_buf_handles_emfile(struct kunit *test)
+static void fd_emfile(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	struct rlimit *limit = &current->signal->rlim[RLIMIT_NOFILE];
@@ -116,7 +116,7 @@ static void dma_buf_handles_emfile(struct kunit *test)
 }
 
 /* Passes when a descriptor that is not open gives -EBADF. */
-static void dma_buf_handles_bad_fd(struct kunit *test)
+static void get_bad_fd(struct kunit *test)
 {
 	int next = mock_next_fd(test);
 
@@ -131,7 +131,7 @@ static const struct file_operations dma_buf_handles_other_fops = {
 };
 
 /* Passes when a file of another type gives -EINVAL and keeps its count. */
-static void dma_buf_handles_other_file(struct kunit *test)
+static void get_other_file(struct kunit *test)
 {
 	struct file *file;
 	int fd;
@@ -153,7 +153,7 @@ static void dma_buf_handles_other_file(struct kunit *test)
 }
 
 /* Passes when balanced get and put do not release the buffer. */
-static void dma_buf_handles_balance(struct kunit *test)
+static void get_put_balance(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	struct dma_buf *dmabuf = exp->dmabuf;
@@ -171,7 +171,7 @@ static void dma_buf_handles_balance(struct kunit *test)
 }
 
 /* Passes when the last dma_buf_put() leads to exactly one release. */
-static void dma_buf_handles_last_put(struct kunit *test)
+static void release_on_last_put(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 
@@ -183,7 +183,7 @@ static void dma_buf_handles_last_put(struct kunit *test)
 }
 
 /* Passes when the last close leads to exactly one release. */
-static void dma_buf_handles_last_close(struct kunit *test)
+static void release_on_last_close(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	int fd = dma_buf_handles_fd(test, exp, O_CLOEXEC);
@@ -197,7 +197,7 @@ static void dma_buf_handles_last_close(struct kunit *test)
 }
 
 /* Passes when a reference from dma_buf_get() outlives the descriptor. */
-static void dma_buf_handles_get_outlives_fd(struct kunit *test)
+static void get_outlives_fd(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	int fd = dma_buf_handles_fd(test, exp, O_CLOEXEC);
@@ -215,7 +215,7 @@ static void dma_buf_handles_get_outlives_fd(struct kunit *test)
 }
 
 /* Passes when the buffer holds a reference to the exporter's module. */
-static void dma_buf_handles_module(struct kunit *test)
+static void module_reference(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
 	struct module *owner = mock_module_create(test, false);
@@ -228,18 +228,18 @@ static void dma_buf_handles_module(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_handles_cases[] = {
-	KUNIT_CASE(dma_buf_handles_round_trip),
-	KUNIT_CASE(dma_buf_handles_install),
-	KUNIT_CASE(dma_buf_handles_cloexec_flag),
-	KUNIT_CASE(dma_buf_handles_no_file),
-	KUNIT_CASE(dma_buf_handles_emfile),
-	KUNIT_CASE(dma_buf_handles_bad_fd),
-	KUNIT_CASE(dma_buf_handles_other_file),
-	KUNIT_CASE(dma_buf_handles_balance),
-	KUNIT_CASE(dma_buf_handles_last_put),
-	KUNIT_CASE(dma_buf_handles_last_close),
-	KUNIT_CASE(dma_buf_handles_get_outlives_fd),
-	KUNIT_CASE(dma_buf_handles_module),
+	KUNIT_CASE(fd_round_trip),
+	KUNIT_CASE(install_reserved_fd),
+	KUNIT_CASE(cloexec_flag),
+	KUNIT_CASE(fd_without_file),
+	KUNIT_CASE(fd_emfile),
+	KUNIT_CASE(get_bad_fd),
+	KUNIT_CASE(get_other_file),
+	KUNIT_CASE(get_put_balance),
+	KUNIT_CASE(release_on_last_put),
+	KUNIT_CASE(release_on_last_close),
+	KUNIT_CASE(get_outlives_fd),
+	KUNIT_CASE(module_reference),
 	{}
 };
 

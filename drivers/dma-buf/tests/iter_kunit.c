@@ -99,7 +99,7 @@ static void dma_buf_iter_export(struct kunit *test, struct mock_exporter **exp,
 }
 
 /* Passes when a walk returns every buffer once and leaves no reference. */
-static void dma_buf_iter_all(struct kunit *test)
+static void every_buffer_once(struct kunit *test)
 {
 	struct mock_exporter *exp[20];
 	unsigned int i, found[20] = {};
@@ -113,7 +113,7 @@ static void dma_buf_iter_all(struct kunit *test)
 }
 
 /* Passes when a walk returns as many buffers as bufinfo lists. */
-static void dma_buf_iter_as_bufinfo(struct kunit *test)
+static void matches_bufinfo(struct kunit *test)
 {
 	struct file *file = mock_bufinfo_open(test);
 	struct mock_exporter *exp[3];
@@ -139,7 +139,7 @@ static void dma_buf_iter_as_bufinfo(struct kunit *test)
 }
 
 /* Passes when each step returns a reference and drops the previous one. */
-static void dma_buf_iter_reference(struct kunit *test)
+static void step_references(struct kunit *test)
 {
 	struct mock_exporter *exp[2];
 	struct dma_buf *dmabuf, *next;
@@ -160,7 +160,7 @@ static void dma_buf_iter_reference(struct kunit *test)
 }
 
 /* Passes when a walk skips unreferenced buffers that are not yet released. */
-static void dma_buf_iter_dying(struct kunit *test)
+static void skips_unreferenced(struct kunit *test)
 {
 	struct mock_exporter *exp[6];
 	unsigned int i, found[6] = {};
@@ -185,7 +185,7 @@ static void dma_buf_iter_dying(struct kunit *test)
  * reference, at each position: the call releases the buffer, and no other is
  * missed.
  */
-static void dma_buf_iter_last_reference(struct kunit *test)
+static void walker_last_reference(struct kunit *test)
 {
 	struct mock_exporter *exp[8];
 	unsigned int i, at, found[8] = {}, steps = 0;
@@ -210,7 +210,7 @@ static void dma_buf_iter_last_reference(struct kunit *test)
 }
 
 /* Passes when a walk holds nothing but a reference between two buffers. */
-static void dma_buf_iter_holds_nothing(struct kunit *test)
+static void holds_only_reference(struct kunit *test)
 {
 	struct mock_exporter *exp[4], *more[4];
 	unsigned int found[4] = {}, found_more[4] = {}, nested[4] = {};
@@ -240,7 +240,7 @@ static void dma_buf_iter_holds_nothing(struct kunit *test)
  * Passes when buffers that are exported and released at each step neither hide
  * nor repeat a lasting buffer, and the walk ends.
  */
-static void dma_buf_iter_changes(struct kunit *test)
+static void changes_during_walk(struct kunit *test)
 {
 	struct mock_exporter *lasting[16], *transient[16];
 	unsigned int i, found[16] = {}, steps = 0;
@@ -347,7 +347,7 @@ static void dma_buf_iter_race_run(void *data, unsigned int id)
  * Passes when every walk that races with exports and releases returns each
  * lasting buffer once.
  */
-static void dma_buf_iter_race(struct kunit *test)
+static void walk_races_export(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_alloc(test, MOCK_MINIMAL, SZ_4K);
@@ -374,14 +374,14 @@ static void dma_buf_iter_race(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_iter_cases[] = {
-	KUNIT_CASE(dma_buf_iter_all),
-	KUNIT_CASE(dma_buf_iter_as_bufinfo),
-	KUNIT_CASE(dma_buf_iter_reference),
-	KUNIT_CASE(dma_buf_iter_dying),
-	KUNIT_CASE(dma_buf_iter_last_reference),
-	KUNIT_CASE(dma_buf_iter_holds_nothing),
-	KUNIT_CASE(dma_buf_iter_changes),
-	KUNIT_CASE(dma_buf_iter_race),
+	KUNIT_CASE(every_buffer_once),
+	KUNIT_CASE(matches_bufinfo),
+	KUNIT_CASE(step_references),
+	KUNIT_CASE(skips_unreferenced),
+	KUNIT_CASE(walker_last_reference),
+	KUNIT_CASE(holds_only_reference),
+	KUNIT_CASE(changes_during_walk),
+	KUNIT_CASE(walk_races_export),
 	{}
 };
 

@@ -9,7 +9,7 @@
 #include "mock.h"
 
 /* Passes when each page is mapped at its address and unmapped with that. */
-static void dma_buf_kmap_pages(struct kunit *test)
+static void each_page(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, 0, 4 * PAGE_SIZE);
@@ -36,7 +36,7 @@ static void dma_buf_kmap_pages(struct kunit *test)
 }
 
 /* Passes when several pages, one of them twice, are mapped at the same time. */
-static void dma_buf_kmap_together(struct kunit *test)
+static void several_pages(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, 0, 2 * PAGE_SIZE);
@@ -78,7 +78,7 @@ static const struct dma_buf_kmap_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_kmap, dma_buf_kmap_rows, desc);
 
 /* Passes when pages beyond the end of the buffer never reach the exporter. */
-static void dma_buf_kmap_bounds(struct kunit *test)
+static void page_bounds(struct kunit *test)
 {
 	const struct dma_buf_kmap_row *row = test->param_value;
 	struct mock_exporter *exp = mock_exporter_create(test, 0, row->size);
@@ -90,7 +90,7 @@ static void dma_buf_kmap_bounds(struct kunit *test)
 }
 
 /* Passes when an exporter without map gives NULL and kunmap ignores that. */
-static void dma_buf_kmap_without_ops(struct kunit *test)
+static void kmap_without_map(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_MINIMAL, PAGE_SIZE);
@@ -101,7 +101,7 @@ static void dma_buf_kmap_without_ops(struct kunit *test)
 }
 
 /* Passes when an exporter with map needs no unmap. */
-static void dma_buf_kmap_without_unmap(struct kunit *test)
+static void kmap_without_unmap(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
 	void *vaddr;
@@ -115,7 +115,7 @@ static void dma_buf_kmap_without_unmap(struct kunit *test)
 }
 
 /* Passes when the exporter's NULL is returned, and NULL is not unmapped. */
-static void dma_buf_kmap_fails(struct kunit *test)
+static void kmap_fails(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 
@@ -126,7 +126,7 @@ static void dma_buf_kmap_fails(struct kunit *test)
 }
 
 /* Passes when dma_buf_kmap() does not take the reservation lock. */
-static void dma_buf_kmap_no_lock(struct kunit *test)
+static void kmap_without_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	struct mock_resv_lock_holder *holder =
@@ -139,13 +139,13 @@ static void dma_buf_kmap_no_lock(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_kmap_cases[] = {
-	KUNIT_CASE(dma_buf_kmap_pages),
-	KUNIT_CASE(dma_buf_kmap_together),
-	KUNIT_CASE_PARAM(dma_buf_kmap_bounds, dma_buf_kmap_gen_params),
-	KUNIT_CASE(dma_buf_kmap_without_ops),
-	KUNIT_CASE(dma_buf_kmap_without_unmap),
-	KUNIT_CASE(dma_buf_kmap_fails),
-	KUNIT_CASE(dma_buf_kmap_no_lock),
+	KUNIT_CASE(each_page),
+	KUNIT_CASE(several_pages),
+	KUNIT_CASE_PARAM(page_bounds, dma_buf_kmap_gen_params),
+	KUNIT_CASE(kmap_without_map),
+	KUNIT_CASE(kmap_without_unmap),
+	KUNIT_CASE(kmap_fails),
+	KUNIT_CASE(kmap_without_lock),
 	{}
 };
 

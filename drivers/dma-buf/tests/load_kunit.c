@@ -23,7 +23,7 @@ static const char *dma_buf_load_listing(struct kunit *test, struct file *file)
  * importers with invalidate_mappings are notified of a move, and the devices
  * detach in another order.
  */
-static void dma_buf_load_attachments(struct kunit *test)
+static void many_attachments(struct kunit *test)
 {
 	struct dma_buf_attachment *dynamic[DMA_BUF_LOAD_DYNAMIC], **attach;
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, SZ_4K);
@@ -67,7 +67,7 @@ static void dma_buf_load_attachments(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_load_cases[] = {
-	KUNIT_CASE(dma_buf_load_attachments),
+	KUNIT_CASE(many_attachments),
 	{}
 };
 

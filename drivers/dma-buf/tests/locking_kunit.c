@@ -424,7 +424,7 @@ static struct dma_buf_locking *dma_buf_locking_create(struct kunit *test,
  * Passes when the call works, preserves the state of the lock and makes its
  * callbacks with the lock held or free as listed.
  */
-static void dma_buf_locking_calls_test(struct kunit *test)
+static void lock_state_of_calls(struct kunit *test)
 {
 	const struct dma_buf_locking_row *row = test->param_value;
 	struct dma_buf_locking *l = dma_buf_locking_create(test, row->kind);
@@ -491,7 +491,7 @@ static void dma_buf_locking_all_calls(struct dma_buf_locking *l)
 }
 
 /* Passes when each call of the callback has the lock held or free as listed. */
-static void dma_buf_locking_callbacks_test(struct kunit *test)
+static void lock_state_of_callbacks(struct kunit *test)
 {
 	const struct dma_buf_locking_callback *row = test->param_value;
 	struct dma_buf_locking *l = dma_buf_locking_create(test, MOCK_DYNAMIC);
@@ -509,9 +509,8 @@ static void dma_buf_locking_callbacks_test(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_locking_cases[] = {
-	KUNIT_CASE_PARAM(dma_buf_locking_calls_test,
-			 dma_buf_locking_call_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_locking_callbacks_test,
+	KUNIT_CASE_PARAM(lock_state_of_calls, dma_buf_locking_call_gen_params),
+	KUNIT_CASE_PARAM(lock_state_of_callbacks,
 			 dma_buf_locking_callback_gen_params),
 	{}
 };

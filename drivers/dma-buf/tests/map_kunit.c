@@ -73,7 +73,7 @@ static const struct dma_buf_dir_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_dir, dma_buf_dirs, desc);
 
 /* Passes when a static mapping calls each callback once, with its direction. */
-static void dma_buf_map_static(struct kunit *test)
+static void static_mapping(struct kunit *test)
 {
 	const struct dma_buf_dir_row *row = test->param_value;
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_16K);
@@ -97,7 +97,7 @@ static void dma_buf_map_static(struct kunit *test)
 }
 
 /* Passes when an exporter may have DMA addresses without pages. */
-static void dma_buf_map_no_pages(struct kunit *test)
+static void table_without_pages(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
@@ -147,7 +147,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_mix, dma_buf_mixes, desc);
  * buffer is pinned meanwhile for a static importer of a dynamic exporter and in
  * no other mix.
  */
-static void dma_buf_map_mix(struct kunit *test)
+static void map_in_mix(struct kunit *test)
 {
 	const struct dma_buf_mix_row *row = test->param_value;
 	struct mock_exporter *exp =
@@ -176,7 +176,7 @@ static void dma_buf_map_mix(struct kunit *test)
 }
 
 /* Passes when the callbacks are the same for a caller that holds the lock. */
-static void dma_buf_map_mix_locked(struct kunit *test)
+static void map_in_mix_locked(struct kunit *test)
 {
 	const struct dma_buf_mix_row *row = test->param_value;
 	struct mock_exporter *exp =
@@ -210,7 +210,7 @@ static const struct dma_buf_map_error_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_map_error, dma_buf_map_errors, desc);
 
 /* Passes when a failed map leaves no state behind and can be repeated. */
-static void dma_buf_map_fails(struct kunit *test)
+static void map_fails(struct kunit *test)
 {
 	const struct dma_buf_map_error_row *row = test->param_value;
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_16K);
@@ -230,7 +230,7 @@ static void dma_buf_map_fails(struct kunit *test)
 }
 
 /* Passes when a failed map of a dynamic importer undoes no pin. */
-static void dma_buf_map_fails_dynamic(struct kunit *test)
+static void map_fails_dynamic(struct kunit *test)
 {
 	const struct dma_buf_map_error_row *row = test->param_value;
 	struct mock_exporter *exp =
@@ -265,7 +265,7 @@ static const struct dma_buf_map_undo_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_map_undo, dma_buf_map_undos, desc);
 
 /* Passes when a failed map leaves the buffer unpinned and can be repeated. */
-static void dma_buf_map_fails_pinned(struct kunit *test)
+static void map_fails_pinned(struct kunit *test)
 {
 	const struct dma_buf_map_undo_row *row = test->param_value;
 	struct mock_exporter *exp =
@@ -291,7 +291,7 @@ static void dma_buf_map_fails_pinned(struct kunit *test)
  * Passes when a table without entries is mapped and unmapped, with and without
  * a debug copy, although sg_alloc_table() cannot allocate such a copy.
  */
-static void dma_buf_map_no_entries(struct kunit *test)
+static void table_without_entries(struct kunit *test)
 {
 	const struct dma_buf_mix_row *row = test->param_value;
 	struct mock_exporter *exp =
@@ -314,7 +314,7 @@ static void dma_buf_map_no_entries(struct kunit *test)
  * Passes when an attachment can have several mappings at a time, each with its
  * own table, direction and pin.
  */
-static void dma_buf_map_several(struct kunit *test)
+static void several_mappings(struct kunit *test)
 {
 	const struct dma_buf_mix_row *row = test->param_value;
 	struct mock_exporter *exp =
@@ -347,7 +347,7 @@ static void dma_buf_map_several(struct kunit *test)
 }
 
 /* Passes when each device, static or dynamic, gets its own table. */
-static void dma_buf_map_two_devices(struct kunit *test)
+static void two_devices(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_DYNAMIC, SZ_16K);
@@ -368,7 +368,7 @@ static void dma_buf_map_two_devices(struct kunit *test)
 }
 
 /* Passes when the table preserves offsets and segments that an IOMMU merged. */
-static void dma_buf_map_segments(struct kunit *test)
+static void offset_and_segments(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_32K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
@@ -408,7 +408,7 @@ static const struct dma_buf_map_wait_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_map_wait, dma_buf_map_wait_rows, desc);
 
 /* Passes when a static importer waits for kernel fences and no others. */
-static void dma_buf_map_waits(struct kunit *test)
+static void static_waits(struct kunit *test)
 {
 	const struct dma_buf_map_wait_row *row = test->param_value;
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_16K);
@@ -425,7 +425,7 @@ static void dma_buf_map_waits(struct kunit *test)
 }
 
 /* Passes when mapping waits for a fence that the exporter's map added. */
-static void dma_buf_map_waits_for_map(struct kunit *test)
+static void waits_for_new_fence(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
@@ -454,7 +454,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_nowait, dma_buf_nowait_rows, desc);
  * Passes when mapping by a dynamic importer does not wait: the importer waits
  * for the fences itself.
  */
-static void dma_buf_map_dynamic_no_wait(struct kunit *test)
+static void dynamic_does_not_wait(struct kunit *test)
 {
 	const struct dma_buf_nowait_row *row = test->param_value;
 	struct mock_exporter *exp =
@@ -473,7 +473,7 @@ static void dma_buf_map_dynamic_no_wait(struct kunit *test)
 }
 
 /* Passes when an interrupted wait unmaps the exporter's table and unpins. */
-static void dma_buf_map_interrupted(struct kunit *test)
+static void wait_interrupted(struct kunit *test)
 {
 	const struct dma_buf_nowait_row *row = test->param_value;
 	struct mock_exporter *exp =
@@ -503,7 +503,7 @@ static void dma_buf_map_interrupted(struct kunit *test)
 }
 
 /* Passes when a signal does not interrupt a map that need not wait. */
-static void dma_buf_map_signal_no_wait(struct kunit *test)
+static void signal_without_wait(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_16K);
 	struct dma_buf_attachment *attach = mock_attach(test, exp);
@@ -539,7 +539,7 @@ static void dma_buf_map_invalidate_all(struct mock_exporter *exp)
  * lock held, and importers without it, attached before, after or in between,
  * are not called.
  */
-static void dma_buf_map_invalidate(struct kunit *test)
+static void invalidate_importers(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_DYNAMIC, SZ_16K);
@@ -569,7 +569,7 @@ static void dma_buf_map_invalidate(struct kunit *test)
 }
 
 /* Passes when a detached importer is not notified. */
-static void dma_buf_map_invalidate_detached(struct kunit *test)
+static void invalidate_detached(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_DYNAMIC, SZ_16K);
@@ -581,7 +581,7 @@ static void dma_buf_map_invalidate_detached(struct kunit *test)
 }
 
 /* Passes when an importer that has pinned the buffer is notified as well. */
-static void dma_buf_map_invalidate_pinned(struct kunit *test)
+static void invalidate_pinned(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_DYNAMIC, SZ_16K);
@@ -616,7 +616,7 @@ static void dma_buf_map_remap(struct dma_buf_attachment *attach)
 }
 
 /* Passes when an importer can unmap and map again in its callback. */
-static void dma_buf_map_invalidate_remap(struct kunit *test)
+static void invalidate_remap(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_DYNAMIC, SZ_16K);
@@ -650,29 +650,26 @@ static void dma_buf_map_invalidate_remap(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_map_cases[] = {
-	KUNIT_CASE_PARAM(dma_buf_map_static, dma_buf_dir_gen_params),
-	KUNIT_CASE(dma_buf_map_no_pages),
-	KUNIT_CASE_PARAM(dma_buf_map_mix, dma_buf_mix_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_map_mix_locked, dma_buf_mix_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_map_fails, dma_buf_map_error_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_map_fails_dynamic,
-			 dma_buf_map_error_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_map_fails_pinned, dma_buf_map_undo_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_map_no_entries, dma_buf_mix_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_map_several, dma_buf_mix_gen_params),
-	KUNIT_CASE(dma_buf_map_two_devices),
-	KUNIT_CASE(dma_buf_map_segments),
-	KUNIT_CASE_PARAM(dma_buf_map_waits, dma_buf_map_wait_gen_params),
-	KUNIT_CASE(dma_buf_map_waits_for_map),
-	KUNIT_CASE_PARAM(dma_buf_map_dynamic_no_wait,
-			 dma_buf_nowait_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_map_interrupted, dma_buf_nowait_gen_params),
-	KUNIT_CASE(dma_buf_map_signal_no_wait),
-	KUNIT_CASE_PARAM(dma_buf_map_invalidate,
-			 dma_buf_importer_num_gen_params),
-	KUNIT_CASE(dma_buf_map_invalidate_detached),
-	KUNIT_CASE(dma_buf_map_invalidate_pinned),
-	KUNIT_CASE(dma_buf_map_invalidate_remap),
+	KUNIT_CASE_PARAM(static_mapping, dma_buf_dir_gen_params),
+	KUNIT_CASE(table_without_pages),
+	KUNIT_CASE_PARAM(map_in_mix, dma_buf_mix_gen_params),
+	KUNIT_CASE_PARAM(map_in_mix_locked, dma_buf_mix_gen_params),
+	KUNIT_CASE_PARAM(map_fails, dma_buf_map_error_gen_params),
+	KUNIT_CASE_PARAM(map_fails_dynamic, dma_buf_map_error_gen_params),
+	KUNIT_CASE_PARAM(map_fails_pinned, dma_buf_map_undo_gen_params),
+	KUNIT_CASE_PARAM(table_without_entries, dma_buf_mix_gen_params),
+	KUNIT_CASE_PARAM(several_mappings, dma_buf_mix_gen_params),
+	KUNIT_CASE(two_devices),
+	KUNIT_CASE(offset_and_segments),
+	KUNIT_CASE_PARAM(static_waits, dma_buf_map_wait_gen_params),
+	KUNIT_CASE(waits_for_new_fence),
+	KUNIT_CASE_PARAM(dynamic_does_not_wait, dma_buf_nowait_gen_params),
+	KUNIT_CASE_PARAM(wait_interrupted, dma_buf_nowait_gen_params),
+	KUNIT_CASE(signal_without_wait),
+	KUNIT_CASE_PARAM(invalidate_importers, dma_buf_importer_num_gen_params),
+	KUNIT_CASE(invalidate_detached),
+	KUNIT_CASE(invalidate_pinned),
+	KUNIT_CASE(invalidate_remap),
 	{}
 };
 

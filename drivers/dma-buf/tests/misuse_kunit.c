@@ -114,7 +114,7 @@ static const struct dma_buf_misuse_export_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_misuse_export, dma_buf_misuse_exports, desc);
 
 /* Passes when exporting with incomplete or inconsistent ops is refused. */
-static void dma_buf_misuse_export_test(struct kunit *test)
+static void export_invalid(struct kunit *test)
 {
 	const struct dma_buf_misuse_export_row *row = test->param_value;
 	struct mock_exporter *exp = mock_exporter_alloc(test, row->kind, SZ_8K);
@@ -126,7 +126,7 @@ static void dma_buf_misuse_export_test(struct kunit *test)
 }
 
 /* Passes when dma_buf_put() only warns about NULL and a missing file. */
-static void dma_buf_misuse_put(struct kunit *test)
+static void put_without_file(struct kunit *test)
 {
 	struct dma_buf *empty = kunit_kzalloc(test, sizeof(*empty), GFP_KERNEL);
 
@@ -138,7 +138,7 @@ static void dma_buf_misuse_put(struct kunit *test)
 }
 
 /* Passes when attaching without a buffer or a device is refused. */
-static void dma_buf_misuse_attach(struct kunit *test)
+static void attach_null(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
@@ -158,7 +158,7 @@ static void dma_buf_misuse_attach(struct kunit *test)
 }
 
 /* Passes when an attachment can only be detached from its own buffer. */
-static void dma_buf_misuse_detach(struct kunit *test)
+static void detach_foreign(struct kunit *test)
 {
 	struct mock_exporter *one = mock_exporter_create(test, 0, SZ_8K);
 	struct mock_exporter *two = mock_exporter_create(test, 0, SZ_8K);
@@ -182,7 +182,7 @@ static void dma_buf_misuse_detach(struct kunit *test)
 }
 
 /* Passes when a static importer can neither pin nor unpin. */
-static void dma_buf_misuse_pin(struct kunit *test)
+static void pin_static_importer(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
@@ -204,7 +204,7 @@ static void dma_buf_misuse_pin(struct kunit *test)
  * Passes when the core warns once about an exporter that accepts a device but
  * cannot pin the buffer where the device can access it.
  */
-static void dma_buf_misuse_pin_busy(struct kunit *test)
+static void pin_busy(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
@@ -225,7 +225,7 @@ static void dma_buf_misuse_pin_busy(struct kunit *test)
 }
 
 /* Passes when map and unmap reject a NULL attachment, or a NULL table. */
-static void dma_buf_misuse_map(struct kunit *test)
+static void map_null(struct kunit *test)
 {
 	struct dma_buf_attachment *empty = kunit_kzalloc(test, sizeof(*empty),
 							 GFP_KERNEL);
@@ -260,7 +260,7 @@ static void dma_buf_misuse_map(struct kunit *test)
 }
 
 /* Passes when beginning and ending access without a buffer give -EINVAL. */
-static void dma_buf_misuse_cpu_access(struct kunit *test)
+static void cpu_access_null(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, dma_buf_begin_cpu_access(NULL, DMA_TO_DEVICE),
 			-EINVAL);
@@ -271,7 +271,7 @@ static void dma_buf_misuse_cpu_access(struct kunit *test)
 }
 
 /* Passes when kmap and kunmap reject a missing buffer. */
-static void dma_buf_misuse_kmap(struct kunit *test)
+static void kmap_null(struct kunit *test)
 {
 	KUNIT_EXPECT_NULL(test, dma_buf_kmap(NULL, 0));
 	EXPECT_WARNINGS(test, 1);
@@ -280,7 +280,7 @@ static void dma_buf_misuse_kmap(struct kunit *test)
 }
 
 /* Passes when mmap without a buffer or without a vma is refused. */
-static void dma_buf_misuse_mmap(struct kunit *test)
+static void mmap_null(struct kunit *test)
 {
 	struct vm_area_struct *vma = kunit_kzalloc(test, sizeof(*vma),
 						   GFP_KERNEL);
@@ -295,7 +295,7 @@ static void dma_buf_misuse_mmap(struct kunit *test)
 }
 
 /* Passes when vmap without a buffer gives -EINVAL and a cleared map. */
-static void dma_buf_misuse_vmap(struct kunit *test)
+static void vmap_null(struct kunit *test)
 {
 	struct iosys_map map = IOSYS_MAP_INIT_VADDR(test);
 
@@ -313,7 +313,7 @@ static void dma_buf_misuse_vmap(struct kunit *test)
 }
 
 /* Passes when vunmap of a buffer without a vmap never reaches the exporter. */
-static void dma_buf_misuse_vunmap_without_vmap(struct kunit *test)
+static void vunmap_without_vmap(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct iosys_map map = IOSYS_MAP_INIT_VADDR(exp->vaddr);
@@ -334,7 +334,7 @@ static void dma_buf_misuse_vunmap_without_vmap(struct kunit *test)
 }
 
 /* Passes when vunmap refuses a foreign map and preserves the mapping. */
-static void dma_buf_misuse_vunmap_foreign(struct kunit *test)
+static void vunmap_foreign(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct iosys_map foreign = IOSYS_MAP_INIT_VADDR(test);
@@ -379,7 +379,7 @@ static void dma_buf_misuse_leak(struct kunit *test, struct mock_exporter *exp)
 }
 
 /* Passes when a buffer that is released before its attachment is leaked. */
-static void dma_buf_misuse_release_attached(struct kunit *test)
+static void release_attached(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct device *dev = mock_device_create(test, "importer");
@@ -411,7 +411,7 @@ static void dma_buf_misuse_release_attached(struct kunit *test)
 }
 
 /* Passes when a leaked buffer, which has no file, cannot be mapped. */
-static void dma_buf_misuse_release_mmap(struct kunit *test)
+static void mmap_after_leak(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct vm_area_struct *vma = kunit_kzalloc(test, sizeof(*vma),
@@ -434,7 +434,7 @@ static void dma_buf_misuse_release_mmap(struct kunit *test)
 }
 
 /* Passes when a buffer that is released before its vmap is leaked. */
-static void dma_buf_misuse_release_vmapped(struct kunit *test)
+static void release_vmapped(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf *dmabuf = exp->dmabuf;
@@ -453,7 +453,7 @@ static void dma_buf_misuse_release_vmapped(struct kunit *test)
 }
 
 /* Passes when a release before both attachment and vmap warns once. */
-static void dma_buf_misuse_release_both(struct kunit *test)
+static void release_attached_vmapped(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct device *dev = mock_device_create(test, "importer");
@@ -545,7 +545,7 @@ static const struct dma_buf_misuse_lock_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_misuse_lock, dma_buf_misuse_locks, desc);
 
 /* Passes when a call without the required lock triggers a lockdep assertion. */
-static void dma_buf_misuse_lock_test(struct kunit *test)
+static void call_without_lock(struct kunit *test)
 {
 	const struct dma_buf_misuse_lock_row *row = test->param_value;
 	struct dma_buf_attachment *attach;
@@ -562,26 +562,24 @@ static void dma_buf_misuse_lock_test(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_misuse_cases[] = {
-	KUNIT_CASE_PARAM(dma_buf_misuse_export_test,
-			 dma_buf_misuse_export_gen_params),
-	KUNIT_CASE(dma_buf_misuse_put),
-	KUNIT_CASE(dma_buf_misuse_attach),
-	KUNIT_CASE(dma_buf_misuse_detach),
-	KUNIT_CASE(dma_buf_misuse_pin),
-	KUNIT_CASE(dma_buf_misuse_pin_busy),
-	KUNIT_CASE(dma_buf_misuse_map),
-	KUNIT_CASE(dma_buf_misuse_cpu_access),
-	KUNIT_CASE(dma_buf_misuse_kmap),
-	KUNIT_CASE(dma_buf_misuse_mmap),
-	KUNIT_CASE(dma_buf_misuse_vmap),
-	KUNIT_CASE(dma_buf_misuse_vunmap_without_vmap),
-	KUNIT_CASE(dma_buf_misuse_vunmap_foreign),
-	KUNIT_CASE(dma_buf_misuse_release_attached),
-	KUNIT_CASE(dma_buf_misuse_release_mmap),
-	KUNIT_CASE(dma_buf_misuse_release_vmapped),
-	KUNIT_CASE(dma_buf_misuse_release_both),
-	KUNIT_CASE_PARAM(dma_buf_misuse_lock_test,
-			 dma_buf_misuse_lock_gen_params),
+	KUNIT_CASE_PARAM(export_invalid, dma_buf_misuse_export_gen_params),
+	KUNIT_CASE(put_without_file),
+	KUNIT_CASE(attach_null),
+	KUNIT_CASE(detach_foreign),
+	KUNIT_CASE(pin_static_importer),
+	KUNIT_CASE(pin_busy),
+	KUNIT_CASE(map_null),
+	KUNIT_CASE(cpu_access_null),
+	KUNIT_CASE(kmap_null),
+	KUNIT_CASE(mmap_null),
+	KUNIT_CASE(vmap_null),
+	KUNIT_CASE(vunmap_without_vmap),
+	KUNIT_CASE(vunmap_foreign),
+	KUNIT_CASE(release_attached),
+	KUNIT_CASE(mmap_after_leak),
+	KUNIT_CASE(release_vmapped),
+	KUNIT_CASE(release_attached_vmapped),
+	KUNIT_CASE_PARAM(call_without_lock, dma_buf_misuse_lock_gen_params),
 	{}
 };
 

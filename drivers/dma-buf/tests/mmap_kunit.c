@@ -72,7 +72,7 @@ static void dma_buf_mmap_skip_large(struct kunit *test,
 }
 
 /* Passes when mmap() of the descriptor maps pages within the buffer only. */
-static void dma_buf_mmap_file_bounds(struct kunit *test)
+static void file_bounds(struct kunit *test)
 {
 	const struct dma_buf_mmap_row *row = test->param_value;
 	struct vm_area_struct *vma;
@@ -126,7 +126,7 @@ static struct file *dma_buf_mmap_file_create(struct kunit *test)
  * Passes when dma_buf_mmap() maps pages within the buffer only, and changes the
  * vma's file and offset only if it succeeds.
  */
-static void dma_buf_mmap_call_bounds(struct kunit *test)
+static void call_bounds(struct kunit *test)
 {
 	const struct dma_buf_mmap_row *row = test->param_value;
 	struct file *other = dma_buf_mmap_file_create(test);
@@ -155,7 +155,7 @@ static void dma_buf_mmap_call_bounds(struct kunit *test)
 }
 
 /* Passes when either call is refused if the exporter has no mmap. */
-static void dma_buf_mmap_without_op(struct kunit *test)
+static void mmap_without_op(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_MINIMAL, PAGE_SIZE);
@@ -185,7 +185,7 @@ KUNIT_ARRAY_PARAM(dma_buf_mmap_error, dma_buf_mmap_errors,
 		  dma_buf_mmap_error_desc);
 
 /* Passes when a failing exporter leaves file, offset and counts unchanged. */
-static void dma_buf_mmap_call_fails(struct kunit *test)
+static void call_fails(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, 0, 4 * PAGE_SIZE);
@@ -205,7 +205,7 @@ static void dma_buf_mmap_call_fails(struct kunit *test)
 }
 
 /* Passes when the descriptor's mmap returns the exporter's error. */
-static void dma_buf_mmap_file_fails(struct kunit *test)
+static void file_fails(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, 0, 4 * PAGE_SIZE);
@@ -239,7 +239,7 @@ static int dma_buf_mmap_swap(struct dma_buf *dmabuf,
 }
 
 /* Passes when the core drops a file that a failing exporter has set. */
-static void dma_buf_mmap_call_fails_swapped(struct kunit *test)
+static void call_fails_swapped(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
 	struct vm_area_struct *vma = dma_buf_mmap_vma_create(test, 77, 1);
@@ -259,7 +259,7 @@ static void dma_buf_mmap_call_fails_swapped(struct kunit *test)
 }
 
 /* Passes when a file that the exporter has set stays in the vma. */
-static void dma_buf_mmap_call_swapped(struct kunit *test)
+static void call_swapped(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, PAGE_SIZE);
 	struct vm_area_struct *vma = dma_buf_mmap_vma_create(test, 77, 1);
@@ -280,7 +280,7 @@ static void dma_buf_mmap_call_swapped(struct kunit *test)
 }
 
 /* Passes when mmap() does not take the reservation lock. */
-static void dma_buf_mmap_no_lock(struct kunit *test)
+static void mmap_without_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, PAGE_SIZE);
 	struct mock_resv_lock_holder *holder =
@@ -296,7 +296,7 @@ static void dma_buf_mmap_no_lock(struct kunit *test)
  * Passes when a process can access the memory, and its mapping holds a
  * reference to the buffer.
  */
-static void dma_buf_mmap_process(struct kunit *test)
+static void process_mapping(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, 0, 4 * PAGE_SIZE);
@@ -324,7 +324,7 @@ static void dma_buf_mmap_process(struct kunit *test)
 }
 
 /* Passes when a failed mapping holds no reference. */
-static void dma_buf_mmap_process_fails(struct kunit *test)
+static void process_mapping_fails(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, 0, 4 * PAGE_SIZE);
@@ -343,18 +343,16 @@ static void dma_buf_mmap_process_fails(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_mmap_cases[] = {
-	KUNIT_CASE_PARAM(dma_buf_mmap_file_bounds, dma_buf_mmap_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_mmap_call_bounds, dma_buf_mmap_gen_params),
-	KUNIT_CASE(dma_buf_mmap_without_op),
-	KUNIT_CASE_PARAM(dma_buf_mmap_call_fails,
-			 dma_buf_mmap_error_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_mmap_file_fails,
-			 dma_buf_mmap_error_gen_params),
-	KUNIT_CASE(dma_buf_mmap_call_fails_swapped),
-	KUNIT_CASE(dma_buf_mmap_call_swapped),
-	KUNIT_CASE(dma_buf_mmap_no_lock),
-	KUNIT_CASE(dma_buf_mmap_process),
-	KUNIT_CASE(dma_buf_mmap_process_fails),
+	KUNIT_CASE_PARAM(file_bounds, dma_buf_mmap_gen_params),
+	KUNIT_CASE_PARAM(call_bounds, dma_buf_mmap_gen_params),
+	KUNIT_CASE(mmap_without_op),
+	KUNIT_CASE_PARAM(call_fails, dma_buf_mmap_error_gen_params),
+	KUNIT_CASE_PARAM(file_fails, dma_buf_mmap_error_gen_params),
+	KUNIT_CASE(call_fails_swapped),
+	KUNIT_CASE(call_swapped),
+	KUNIT_CASE(mmap_without_lock),
+	KUNIT_CASE(process_mapping),
+	KUNIT_CASE(process_mapping_fails),
 	{}
 };
 

@@ -8,7 +8,7 @@
 #include "mock.h"
 
 /* Passes when pin and unpin reach the exporter with the lock held. */
-static void dma_buf_pin_calls(struct kunit *test)
+static void pin_and_unpin(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
@@ -32,7 +32,7 @@ static void dma_buf_pin_calls(struct kunit *test)
 }
 
 /* Passes when the core does not count pins but passes each to the exporter. */
-static void dma_buf_pin_nested(struct kunit *test)
+static void nested_pins(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
@@ -63,7 +63,7 @@ KUNIT_ARRAY_PARAM(dma_buf_pin_error, dma_buf_pin_errors,
 		  dma_buf_pin_error_desc);
 
 /* Passes when the exporter's error is returned to the importer. */
-static void dma_buf_pin_fails(struct kunit *test)
+static void pin_fails(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
@@ -79,7 +79,7 @@ static void dma_buf_pin_fails(struct kunit *test)
 }
 
 /* Passes when pinning succeeds on an exporter that never moves. */
-static void dma_buf_pin_without_op(struct kunit *test)
+static void pin_without_op(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_attachment *attach = mock_attach_dynamic(test, exp);
@@ -96,7 +96,7 @@ static void dma_buf_pin_without_op(struct kunit *test)
  * Passes when an importer without invalidate_mappings pins once and mapping
  * does not pin again.
  */
-static void dma_buf_pin_then_map(struct kunit *test)
+static void pin_then_map(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_DYNAMIC, SZ_8K);
@@ -119,11 +119,11 @@ static void dma_buf_pin_then_map(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_pin_cases[] = {
-	KUNIT_CASE(dma_buf_pin_calls),
-	KUNIT_CASE(dma_buf_pin_nested),
-	KUNIT_CASE_PARAM(dma_buf_pin_fails, dma_buf_pin_error_gen_params),
-	KUNIT_CASE(dma_buf_pin_without_op),
-	KUNIT_CASE(dma_buf_pin_then_map),
+	KUNIT_CASE(pin_and_unpin),
+	KUNIT_CASE(nested_pins),
+	KUNIT_CASE_PARAM(pin_fails, dma_buf_pin_error_gen_params),
+	KUNIT_CASE(pin_without_op),
+	KUNIT_CASE(pin_then_map),
 	{}
 };
 

@@ -139,7 +139,7 @@ static int dma_buf_waiter_wakes(struct dma_buf_waiter *waiter, int want)
 }
 
 /* Passes when a buffer that never had a fence reports the polled events. */
-static void dma_buf_poll_untouched(struct kunit *test)
+static void never_fenced(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct file *file = exp->dmabuf->file;
@@ -170,7 +170,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_poll_ready, dma_buf_poll_ready_rows, desc);
  * Passes when POLLIN waits for kernel and write fences, and POLLOUT for read
  * fences too, but neither for bookkeeping fences.
  */
-static void dma_buf_poll_usage(struct kunit *test)
+static void usage_and_events(struct kunit *test)
 {
 	const struct dma_buf_poll_ready_row *row = test->param_value;
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
@@ -190,7 +190,7 @@ static void dma_buf_poll_usage(struct kunit *test)
 }
 
 /* Passes when a fence that signals an error makes the buffer ready, too. */
-static void dma_buf_poll_fence_error(struct kunit *test)
+static void fence_error(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
@@ -206,7 +206,7 @@ static void dma_buf_poll_fence_error(struct kunit *test)
  * Passes when poll() without sleeping enables signaling of a fence once and
  * adds no callback to it.
  */
-static void dma_buf_poll_peek_arms_nothing(struct kunit *test)
+static void nowait_adds_no_callback(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct mock_timeline *tl = mock_timeline_create(test);
@@ -224,7 +224,7 @@ static void dma_buf_poll_peek_arms_nothing(struct kunit *test)
  * Passes when poll() without sleeping reports fences that are complete but
  * signal only once signaling is enabled.
  */
-static void dma_buf_poll_peek_asks(struct kunit *test)
+static void nowait_enables_signaling(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct mock_timeline *tl = mock_timeline_create(test);
@@ -247,7 +247,7 @@ static void dma_buf_poll_peek_asks(struct kunit *test)
 }
 
 /* Passes when poll() by a waiter adds no callback if its events are ready. */
-static void dma_buf_poll_ready_arms_nothing(struct kunit *test)
+static void ready_adds_no_callback(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
@@ -265,7 +265,7 @@ static void dma_buf_poll_ready_arms_nothing(struct kunit *test)
  * Passes when a callback holds a reference to its fence and to nothing else,
  * and drops it when it has run or is removed.
  */
-static void dma_buf_poll_references(struct kunit *test)
+static void callback_references(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
@@ -371,7 +371,7 @@ dma_buf_poll_wait_for(struct kunit *test,
 }
 
 /* Passes when the waiter is woken once, after the last fence and not before. */
-static void dma_buf_poll_wakes_once(struct kunit *test)
+static void wakes_once(struct kunit *test)
 {
 	const struct dma_buf_poll_wake_row *row = test->param_value;
 	struct dma_buf_waiter *waiter;
@@ -397,7 +397,7 @@ static void dma_buf_poll_wakes_once(struct kunit *test)
  * Passes when fences that all signal before the waiter polls again wake it once
  * as well.
  */
-static void dma_buf_poll_wakes_once_burst(struct kunit *test)
+static void wakes_once_burst(struct kunit *test)
 {
 	const struct dma_buf_poll_wake_row *row = test->param_value;
 	struct dma_buf_waiter *waiter;
@@ -413,7 +413,7 @@ static void dma_buf_poll_wakes_once_burst(struct kunit *test)
 }
 
 /* Passes when a waiter for both events is woken for each of them in turn. */
-static void dma_buf_poll_in_then_out(struct kunit *test)
+static void in_then_out(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *reader, *writer;
@@ -437,7 +437,7 @@ static void dma_buf_poll_in_then_out(struct kunit *test)
 }
 
 /* Passes when a read fence neither delays nor wakes a waiter for POLLIN. */
-static void dma_buf_poll_in_not_by_reader(struct kunit *test)
+static void in_ignores_reader(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *reader, *writer;
@@ -459,7 +459,7 @@ static void dma_buf_poll_in_not_by_reader(struct kunit *test)
  * Passes when a fence that is added while a waiter sleeps is waited for, too:
  * the waiter is woken by the only fence it found and finds the new one.
  */
-static void dma_buf_poll_added_meanwhile(struct kunit *test)
+static void fence_added_later(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
@@ -483,7 +483,7 @@ static void dma_buf_poll_added_meanwhile(struct kunit *test)
  * Passes when signaling is never enabled in interrupt context: drivers may hold
  * the lock of their fences with interrupts on.
  */
-static void dma_buf_poll_arms_in_task(struct kunit *test)
+static void enables_in_task_only(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct mock_timeline *tl = mock_timeline_create(test);
@@ -511,7 +511,7 @@ static void dma_buf_poll_arms_in_task(struct kunit *test)
  * Passes when polling a ready buffer, and nothing else, wakes its wait queue,
  * so that edge-triggered epoll polls it again.
  */
-static void dma_buf_poll_edge_asks_again(struct kunit *test)
+static void edge_polls_again(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter =
@@ -538,7 +538,7 @@ static void dma_buf_poll_edge_asks_again(struct kunit *test)
  * polls again without a queue function, like epoll and the later rounds of
  * poll().
  */
-static void dma_buf_poll_repoll_arms(struct kunit *test)
+static void repoll_adds_callback(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
@@ -560,7 +560,7 @@ static void dma_buf_poll_repoll_arms(struct kunit *test)
 }
 
 /* Passes when repeated polls add one callback and cause one wake-up. */
-static void dma_buf_poll_ask_often(struct kunit *test)
+static void repeated_polls(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
@@ -576,7 +576,7 @@ static void dma_buf_poll_ask_often(struct kunit *test)
 }
 
 /* Passes when every waiter is woken once. */
-static void dma_buf_poll_many_waiters(struct kunit *test)
+static void many_waiters(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter[8];
@@ -594,7 +594,7 @@ static void dma_buf_poll_many_waiters(struct kunit *test)
 }
 
 /* Passes when a waiter is woken although the arming waiter has left. */
-static void dma_buf_poll_first_leaves(struct kunit *test)
+static void first_waiter_leaves(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *left, *waiter;
@@ -616,7 +616,7 @@ static void dma_buf_poll_first_leaves(struct kunit *test)
  * Passes when fences that signal after all waiters have left wake none of them,
  * and a later waiter is woken.
  */
-static void dma_buf_poll_all_leave(struct kunit *test)
+static void all_waiters_leave(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
@@ -662,7 +662,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_poll_late, dma_buf_poll_late_rows, desc);
  * Passes when a waiter that found two fences is woken after both, although an
  * earlier waiter had found, and counted, only the first.
  */
-static void dma_buf_poll_late_waiter(struct kunit *test)
+static void late_waiter(struct kunit *test)
 {
 	const struct dma_buf_poll_late_row *row = test->param_value;
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
@@ -691,7 +691,7 @@ static void dma_buf_poll_late_waiter(struct kunit *test)
  * Passes when a signal wakes for the event that it makes ready and for no
  * other: the write fence reports only POLLIN while a read fence is pending.
  */
-static void dma_buf_poll_other_event(struct kunit *test)
+static void other_event(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *in, *out;
@@ -714,7 +714,7 @@ static void dma_buf_poll_other_event(struct kunit *test)
 }
 
 /* Passes when a signal that makes both events ready wakes once, for both. */
-static void dma_buf_poll_both_events(struct kunit *test)
+static void both_events(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *in, *both;
@@ -776,7 +776,7 @@ dma_buf_poll_queueing_create(struct kunit *test, struct mock_exporter *exp,
  * Passes when poll() reports a ready buffer if the last fence signals after
  * poll() has looked at the fences and before the waiter is queued.
  */
-static void dma_buf_poll_signal_before_queue(struct kunit *test)
+static void signal_before_queue(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_poll_queueing *q;
@@ -792,7 +792,7 @@ static void dma_buf_poll_signal_before_queue(struct kunit *test)
  * woken by a fence that another waiter counted: it has already counted a fence
  * itself. An aio request completes with such a wake-up.
  */
-static void dma_buf_poll_signal_after_queue(struct kunit *test)
+static void signal_after_queue(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_poll_queueing *q;
@@ -845,7 +845,7 @@ static bool dma_buf_poll_add_meanwhile(struct dma_fence *fence, void *data)
  * Passes when a poll() that finds the buffer ready does not wake a waiter that
  * has found a newer fence: io_uring and aio would complete its request.
  */
-static void dma_buf_poll_edge_wake_is_true(struct kunit *test)
+static void edge_no_false_wake(struct kunit *test)
 {
 	struct dma_buf_poll_meanwhile m = { .ready = ~0 };
 	struct mock_timeline *tl = mock_timeline_create(test);
@@ -882,7 +882,7 @@ static void dma_buf_poll_edge_wake_is_true(struct kunit *test)
 }
 
 /* Passes when the core drops its reference to a fence once that signals. */
-static void dma_buf_poll_drops_fence(struct kunit *test)
+static void drops_fence_on_signal(struct kunit *test)
 {
 	const struct dma_buf_poll_wake_row *row = test->param_value;
 	struct dma_buf_waiter *waiter;
@@ -901,7 +901,7 @@ static void dma_buf_poll_drops_fence(struct kunit *test)
 }
 
 /* Passes when polling for POLLIN does not enable signaling of read fences. */
-static void dma_buf_poll_in_enables_no_reader(struct kunit *test)
+static void in_enables_no_reader(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct mock_timeline *tl = mock_timeline_create(test);
@@ -918,7 +918,7 @@ static void dma_buf_poll_in_enables_no_reader(struct kunit *test)
 }
 
 /* Passes when polling and adding callbacks take no reservation lock. */
-static void dma_buf_poll_no_lock(struct kunit *test)
+static void poll_without_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
@@ -939,7 +939,7 @@ static void dma_buf_poll_no_lock(struct kunit *test)
  * Passes when buffers that share a reservation object are woken and released
  * independently.
  */
-static void dma_buf_poll_shared_resv(struct kunit *test)
+static void shared_resv(struct kunit *test)
 {
 	struct mock_exporter *one = mock_exporter_alloc(test, 0, SZ_8K);
 	struct mock_exporter *two = mock_exporter_alloc(test, 0, SZ_8K);
@@ -974,7 +974,7 @@ static void dma_buf_poll_shared_resv(struct kunit *test)
  * Passes when releasing the buffer removes the callback of a fence that never
  * signals, and drops its references.
  */
-static void dma_buf_poll_close_armed(struct kunit *test)
+static void close_armed(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
@@ -1093,7 +1093,7 @@ static void dma_buf_poll_race_poll(void *data, unsigned int id)
  * Passes when two waiters that poll a buffer for the first time concurrently
  * are both woken.
  */
-static void dma_buf_poll_first_two(struct kunit *test)
+static void first_two_waiters(struct kunit *test)
 {
 	struct dma_buf_poll_race *race = dma_buf_poll_race_create(test, 1);
 	int i;
@@ -1128,7 +1128,7 @@ static void dma_buf_poll_race_close(void *data, unsigned int id)
  * Passes when a release that races with a signal releases the buffer once and
  * leaks no fence.
  */
-static void dma_buf_poll_close_races_signal(struct kunit *test)
+static void close_races_signal(struct kunit *test)
 {
 	const struct dma_buf_poll_fences_row *row = test->param_value;
 	struct dma_buf_poll_race *race =
@@ -1188,7 +1188,7 @@ static void dma_buf_poll_slow_race(void *data, unsigned int id)
  * signalled and holds its lock: the callback is neither removed nor freed while
  * it runs.
  */
-static void dma_buf_poll_close_waits_for_callback(struct kunit *test)
+static void close_waits_for_callback(struct kunit *test)
 {
 	struct dma_buf_poll_slow *slow = kunit_kzalloc(test, sizeof(*slow),
 						       GFP_KERNEL);
@@ -1214,7 +1214,7 @@ static void dma_buf_poll_close_waits_for_callback(struct kunit *test)
 }
 
 /* Passes when closing right after the signal leaves no pending work behind. */
-static void dma_buf_poll_close_signalled(struct kunit *test)
+static void close_signalled(struct kunit *test)
 {
 	const struct dma_buf_poll_fences_row *row = test->param_value;
 	int i;
@@ -1254,7 +1254,7 @@ static void dma_buf_poll_restore_lock(struct dma_fence *fence, spinlock_t *lock)
  * a driver may have freed the lock, with its job or device, while the fence is
  * still referenced.
  */
-static void dma_buf_poll_fence_outlives_lock(struct kunit *test)
+static void fence_outlives_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_waiter *waiter;
@@ -1291,7 +1291,7 @@ static bool dma_buf_poll_signal_hide_lock(struct dma_fence *fence, void *data)
  * Passes when polling does not take the lock of a fence that signals, and loses
  * its lock, while its state is queried.
  */
-static void dma_buf_poll_query_takes_lock(struct kunit *test)
+static void query_takes_no_lock(struct kunit *test)
 {
 	u32 waits;
 
@@ -1317,47 +1317,42 @@ static void dma_buf_poll_query_takes_lock(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_poll_cases[] = {
-	KUNIT_CASE(dma_buf_poll_untouched),
-	KUNIT_CASE_PARAM(dma_buf_poll_usage, dma_buf_poll_ready_gen_params),
-	KUNIT_CASE(dma_buf_poll_fence_error),
-	KUNIT_CASE(dma_buf_poll_peek_arms_nothing),
-	KUNIT_CASE(dma_buf_poll_peek_asks),
-	KUNIT_CASE(dma_buf_poll_ready_arms_nothing),
-	KUNIT_CASE(dma_buf_poll_references),
-	KUNIT_CASE_PARAM(dma_buf_poll_wakes_once, dma_buf_poll_wake_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_poll_wakes_once_burst,
-			 dma_buf_poll_wake_gen_params),
-	KUNIT_CASE(dma_buf_poll_in_then_out),
-	KUNIT_CASE(dma_buf_poll_in_not_by_reader),
-	KUNIT_CASE(dma_buf_poll_added_meanwhile),
-	KUNIT_CASE(dma_buf_poll_arms_in_task),
-	KUNIT_CASE(dma_buf_poll_edge_asks_again),
-	KUNIT_CASE(dma_buf_poll_repoll_arms),
-	KUNIT_CASE(dma_buf_poll_ask_often),
-	KUNIT_CASE(dma_buf_poll_many_waiters),
-	KUNIT_CASE(dma_buf_poll_first_two),
-	KUNIT_CASE(dma_buf_poll_first_leaves),
-	KUNIT_CASE(dma_buf_poll_all_leave),
-	KUNIT_CASE_PARAM(dma_buf_poll_late_waiter,
-			 dma_buf_poll_late_gen_params),
-	KUNIT_CASE(dma_buf_poll_other_event),
-	KUNIT_CASE(dma_buf_poll_both_events),
-	KUNIT_CASE(dma_buf_poll_signal_before_queue),
-	KUNIT_CASE(dma_buf_poll_signal_after_queue),
-	KUNIT_CASE(dma_buf_poll_edge_wake_is_true),
-	KUNIT_CASE_PARAM(dma_buf_poll_drops_fence,
-			 dma_buf_poll_wake_gen_params),
-	KUNIT_CASE(dma_buf_poll_in_enables_no_reader),
-	KUNIT_CASE(dma_buf_poll_no_lock),
-	KUNIT_CASE(dma_buf_poll_shared_resv),
-	KUNIT_CASE(dma_buf_poll_fence_outlives_lock),
-	KUNIT_CASE(dma_buf_poll_query_takes_lock),
-	KUNIT_CASE(dma_buf_poll_close_armed),
-	KUNIT_CASE(dma_buf_poll_close_waits_for_callback),
-	KUNIT_CASE_PARAM(dma_buf_poll_close_signalled,
-			 dma_buf_poll_fences_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_poll_close_races_signal,
-			 dma_buf_poll_fences_gen_params),
+	KUNIT_CASE(never_fenced),
+	KUNIT_CASE_PARAM(usage_and_events, dma_buf_poll_ready_gen_params),
+	KUNIT_CASE(fence_error),
+	KUNIT_CASE(nowait_adds_no_callback),
+	KUNIT_CASE(nowait_enables_signaling),
+	KUNIT_CASE(ready_adds_no_callback),
+	KUNIT_CASE(callback_references),
+	KUNIT_CASE_PARAM(wakes_once, dma_buf_poll_wake_gen_params),
+	KUNIT_CASE_PARAM(wakes_once_burst, dma_buf_poll_wake_gen_params),
+	KUNIT_CASE(in_then_out),
+	KUNIT_CASE(in_ignores_reader),
+	KUNIT_CASE(fence_added_later),
+	KUNIT_CASE(enables_in_task_only),
+	KUNIT_CASE(edge_polls_again),
+	KUNIT_CASE(repoll_adds_callback),
+	KUNIT_CASE(repeated_polls),
+	KUNIT_CASE(many_waiters),
+	KUNIT_CASE(first_two_waiters),
+	KUNIT_CASE(first_waiter_leaves),
+	KUNIT_CASE(all_waiters_leave),
+	KUNIT_CASE_PARAM(late_waiter, dma_buf_poll_late_gen_params),
+	KUNIT_CASE(other_event),
+	KUNIT_CASE(both_events),
+	KUNIT_CASE(signal_before_queue),
+	KUNIT_CASE(signal_after_queue),
+	KUNIT_CASE(edge_no_false_wake),
+	KUNIT_CASE_PARAM(drops_fence_on_signal, dma_buf_poll_wake_gen_params),
+	KUNIT_CASE(in_enables_no_reader),
+	KUNIT_CASE(poll_without_lock),
+	KUNIT_CASE(shared_resv),
+	KUNIT_CASE(fence_outlives_lock),
+	KUNIT_CASE(query_takes_no_lock),
+	KUNIT_CASE(close_armed),
+	KUNIT_CASE(close_waits_for_callback),
+	KUNIT_CASE_PARAM(close_signalled, dma_buf_poll_fences_gen_params),
+	KUNIT_CASE_PARAM(close_races_signal, dma_buf_poll_fences_gen_params),
 	{}
 };
 

@@ -251,7 +251,7 @@ KUNIT_ARRAY_PARAM_DESC(dma_buf_race, dma_buf_race_rows, desc);
  * Passes when concurrent attaching and detaching neither hides other devices
  * from bufinfo nor makes an importer miss an invalidation.
  */
-static void dma_buf_race_attach(struct kunit *test)
+static void attach_detach(struct kunit *test)
 {
 	const struct dma_buf_race_row *row = test->param_value;
 	struct dma_buf_race *race = dma_buf_race_create(test, row->kind);
@@ -314,7 +314,7 @@ static void dma_buf_race_walk_run(void *data, unsigned int id)
  * Passes when an exporter that walks the attachments with the reservation lock
  * held finds no freed one while static importers attach and detach.
  */
-static void dma_buf_race_walk_list(struct kunit *test)
+static void walk_attachments(struct kunit *test)
 {
 	const struct dma_buf_race_row *row = test->param_value;
 	struct dma_buf_race *race = dma_buf_race_create(test, row->kind);
@@ -381,7 +381,7 @@ static void dma_buf_race_vmap_run(void *data, unsigned int id)
  * Passes when the exporter has one mapping as long as a thread uses it, and
  * never two. With two threads the use often drops to zero.
  */
-static void dma_buf_race_vmap(struct kunit *test)
+static void vmap_vunmap(struct kunit *test)
 {
 	struct dma_buf_race *race = dma_buf_race_create(test, 0);
 
@@ -440,7 +440,7 @@ static void dma_buf_race_map_run(void *data, unsigned int id)
  * Passes when threads that map one attachment in different directions each get
  * a table for their direction, and each table is unmapped with its direction.
  */
-static void dma_buf_race_map(struct kunit *test)
+static void map_unmap(struct kunit *test)
 {
 	const struct dma_buf_race_row *row = test->param_value;
 	struct dma_buf_race *race = dma_buf_race_create(test, row->kind);
@@ -453,10 +453,10 @@ static void dma_buf_race_map(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_race_cases[] = {
-	KUNIT_CASE_PARAM(dma_buf_race_walk_list, dma_buf_race_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_race_attach, dma_buf_race_gen_params),
-	KUNIT_CASE(dma_buf_race_vmap),
-	KUNIT_CASE_PARAM(dma_buf_race_map, dma_buf_race_gen_params),
+	KUNIT_CASE_PARAM(walk_attachments, dma_buf_race_gen_params),
+	KUNIT_CASE_PARAM(attach_detach, dma_buf_race_gen_params),
+	KUNIT_CASE(vmap_vunmap),
+	KUNIT_CASE_PARAM(map_unmap, dma_buf_race_gen_params),
 	{}
 };
 

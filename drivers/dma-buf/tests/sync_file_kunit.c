@@ -103,7 +103,7 @@ static const struct dma_buf_sync_file_out_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_sync_file_out, dma_buf_sync_file_out_rows, desc);
 
 /* Passes when the snapshot has the fences that the access must wait for. */
-static void dma_buf_sync_file_export_usage(struct kunit *test)
+static void export_usage(struct kunit *test)
 {
 	const struct dma_buf_sync_file_out_row *row = test->param_value;
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
@@ -118,7 +118,7 @@ static void dma_buf_sync_file_export_usage(struct kunit *test)
 }
 
 /* Passes when an idle buffer exports a sync_file that has signalled. */
-static void dma_buf_sync_file_export_idle(struct kunit *test)
+static void export_idle(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence;
@@ -128,7 +128,7 @@ static void dma_buf_sync_file_export_idle(struct kunit *test)
 }
 
 /* Passes when several fences are exported as one that waits for all of them. */
-static void dma_buf_sync_file_export_several(struct kunit *test)
+static void export_several(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence[4], *out;
@@ -156,7 +156,7 @@ KUNIT_ARRAY_PARAM(dma_buf_sync_file_num, dma_buf_sync_file_nums,
 		  dma_buf_sync_file_num_desc);
 
 /* Passes when closing the sync_file drops the references to the fences. */
-static void dma_buf_sync_file_export_references(struct kunit *test)
+static void export_references(struct kunit *test)
 {
 	struct dma_buf_export_sync_file arg = { .flags = DMA_BUF_SYNC_RW };
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
@@ -178,7 +178,7 @@ static void dma_buf_sync_file_export_references(struct kunit *test)
 }
 
 /* Passes when the snapshot does not include fences that are added later. */
-static void dma_buf_sync_file_export_is_snapshot(struct kunit *test)
+static void export_is_snapshot(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *before, *out;
@@ -192,7 +192,7 @@ static void dma_buf_sync_file_export_is_snapshot(struct kunit *test)
 }
 
 /* Passes when exporting does not take the reservation lock. */
-static void dma_buf_sync_file_export_no_lock(struct kunit *test)
+static void export_without_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct mock_resv_lock_holder *holder;
@@ -216,7 +216,7 @@ KUNIT_ARRAY_PARAM(dma_buf_sync_file_flags, dma_buf_sync_file_bad_flags,
 		  dma_buf_sync_file_flags_desc);
 
 /* Passes when invalid flags are refused and leak no descriptor. */
-static void dma_buf_sync_file_export_flags(struct kunit *test)
+static void export_invalid_flags(struct kunit *test)
 {
 	struct dma_buf_export_sync_file arg = { .fd = -7 };
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
@@ -232,7 +232,7 @@ static void dma_buf_sync_file_export_flags(struct kunit *test)
 }
 
 /* Passes when a full table gives -EMFILE and drops the fence reference. */
-static void dma_buf_sync_file_export_emfile(struct kunit *test)
+static void export_emfile(struct kunit *test)
 {
 	struct dma_buf_export_sync_file arg = { .flags = DMA_BUF_SYNC_RW };
 	struct rlimit *limit = &current->signal->rlim[RLIMIT_NOFILE];
@@ -252,7 +252,7 @@ static void dma_buf_sync_file_export_emfile(struct kunit *test)
 }
 
 /* Passes when a result that cannot be stored leaks neither fd nor fence. */
-static void dma_buf_sync_file_export_efault(struct kunit *test)
+static void export_efault(struct kunit *test)
 {
 	u32 flags = DMA_BUF_SYNC_RW;
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
@@ -293,7 +293,7 @@ static const struct dma_buf_sync_file_in_row {
 KUNIT_ARRAY_PARAM_DESC(dma_buf_sync_file_in, dma_buf_sync_file_in_rows, desc);
 
 /* Passes when an imported fence has the usage, read or write, of the flags. */
-static void dma_buf_sync_file_import_usage(struct kunit *test)
+static void import_usage(struct kunit *test)
 {
 	const struct dma_buf_sync_file_in_row *row = test->param_value;
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
@@ -350,7 +350,7 @@ dma_buf_sync_file_array_create(struct kunit *test, struct dma_fence **fence,
  * Passes when each fence of an array is added once and the array is not. There
  * are more fences than fit without a call of dma_resv_reserve_fences().
  */
-static void dma_buf_sync_file_import_array(struct kunit *test)
+static void import_array(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct mock_timeline *tl = mock_timeline_create(test);
@@ -385,7 +385,7 @@ static void dma_buf_sync_file_import_array(struct kunit *test)
 }
 
 /* Passes when importing a signalled fence leaves the buffer idle. */
-static void dma_buf_sync_file_import_signalled(struct kunit *test)
+static void import_signalled(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence =
@@ -401,7 +401,7 @@ static void dma_buf_sync_file_import_signalled(struct kunit *test)
 }
 
 /* Passes when an import with invalid flags leaves the buffer unchanged. */
-static void dma_buf_sync_file_import_flags(struct kunit *test)
+static void import_invalid_flags(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence =
@@ -417,7 +417,7 @@ static void dma_buf_sync_file_import_flags(struct kunit *test)
 }
 
 /* Passes when a descriptor of no sync_file is refused. */
-static void dma_buf_sync_file_import_bad_fd(struct kunit *test)
+static void import_bad_fd(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct file *file = exp->dmabuf->file;
@@ -442,7 +442,7 @@ static void dma_buf_sync_file_import_bad_fd(struct kunit *test)
 }
 
 /* Passes when import drops its temporary references and no others. */
-static void dma_buf_sync_file_import_references(struct kunit *test)
+static void import_references(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_fence *fence =
@@ -461,7 +461,7 @@ static void dma_buf_sync_file_import_references(struct kunit *test)
 }
 
 /* Passes when a sync_file of one buffer can be imported to another one. */
-static void dma_buf_sync_file_round_trip(struct kunit *test)
+static void export_then_import(struct kunit *test)
 {
 	struct mock_exporter *from = mock_exporter_create(test, 0, SZ_8K);
 	struct mock_exporter *to = mock_exporter_create(test, 0, SZ_8K);
@@ -487,27 +487,24 @@ static void dma_buf_sync_file_round_trip(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_sync_file_cases[] = {
-	KUNIT_CASE_PARAM(dma_buf_sync_file_export_usage,
-			 dma_buf_sync_file_out_gen_params),
-	KUNIT_CASE(dma_buf_sync_file_export_idle),
-	KUNIT_CASE(dma_buf_sync_file_export_several),
-	KUNIT_CASE_PARAM(dma_buf_sync_file_export_references,
-			 dma_buf_sync_file_num_gen_params),
-	KUNIT_CASE(dma_buf_sync_file_export_is_snapshot),
-	KUNIT_CASE(dma_buf_sync_file_export_no_lock),
-	KUNIT_CASE_PARAM(dma_buf_sync_file_export_flags,
+	KUNIT_CASE_PARAM(export_usage, dma_buf_sync_file_out_gen_params),
+	KUNIT_CASE(export_idle),
+	KUNIT_CASE(export_several),
+	KUNIT_CASE_PARAM(export_references, dma_buf_sync_file_num_gen_params),
+	KUNIT_CASE(export_is_snapshot),
+	KUNIT_CASE(export_without_lock),
+	KUNIT_CASE_PARAM(export_invalid_flags,
 			 dma_buf_sync_file_flags_gen_params),
-	KUNIT_CASE(dma_buf_sync_file_export_emfile),
-	KUNIT_CASE(dma_buf_sync_file_export_efault),
-	KUNIT_CASE_PARAM(dma_buf_sync_file_import_usage,
-			 dma_buf_sync_file_in_gen_params),
-	KUNIT_CASE(dma_buf_sync_file_import_array),
-	KUNIT_CASE(dma_buf_sync_file_import_signalled),
-	KUNIT_CASE_PARAM(dma_buf_sync_file_import_flags,
+	KUNIT_CASE(export_emfile),
+	KUNIT_CASE(export_efault),
+	KUNIT_CASE_PARAM(import_usage, dma_buf_sync_file_in_gen_params),
+	KUNIT_CASE(import_array),
+	KUNIT_CASE(import_signalled),
+	KUNIT_CASE_PARAM(import_invalid_flags,
 			 dma_buf_sync_file_flags_gen_params),
-	KUNIT_CASE(dma_buf_sync_file_import_bad_fd),
-	KUNIT_CASE(dma_buf_sync_file_import_references),
-	KUNIT_CASE(dma_buf_sync_file_round_trip),
+	KUNIT_CASE(import_bad_fd),
+	KUNIT_CASE(import_references),
+	KUNIT_CASE(export_then_import),
 	{}
 };
 

@@ -47,7 +47,7 @@ static void dma_buf_vunmap_by(const struct dma_buf_vmap_row *row,
 }
 
 /* Passes when a single vmap is the exporter's, made with the lock held. */
-static void dma_buf_vmap_once(struct kunit *test)
+static void single_vmap(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	const struct dma_buf_vmap_row *row = test->param_value;
@@ -67,7 +67,7 @@ static void dma_buf_vmap_once(struct kunit *test)
 }
 
 /* Passes when only the first vmap and the last vunmap call the exporter. */
-static void dma_buf_vmap_nested(struct kunit *test)
+static void nested_vmaps(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	const struct dma_buf_vmap_row *row = test->param_value;
@@ -89,7 +89,7 @@ static void dma_buf_vmap_nested(struct kunit *test)
 }
 
 /* Passes when a vmap after the last vunmap calls the exporter again. */
-static void dma_buf_vmap_again(struct kunit *test)
+static void vmap_again(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	const struct dma_buf_vmap_row *row = test->param_value;
@@ -106,7 +106,7 @@ static void dma_buf_vmap_again(struct kunit *test)
 }
 
 /* Passes when locked and unlocked calls can be mixed. */
-static void dma_buf_vmap_mixed(struct kunit *test)
+static void mixed_calls(struct kunit *test)
 {
 	const struct dma_buf_vmap_row *row = test->param_value;
 	const struct dma_buf_vmap_row *other = &dma_buf_vmap_rows[0];
@@ -128,7 +128,7 @@ static void dma_buf_vmap_mixed(struct kunit *test)
  * Passes when each failed vmap returns the exporter's error and a cleared map,
  * and the next attempt is unaffected.
  */
-static void dma_buf_vmap_fails(struct kunit *test)
+static void vmap_fails(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	const struct dma_buf_vmap_row *row = test->param_value;
@@ -157,7 +157,7 @@ static void dma_buf_vmap_fails(struct kunit *test)
 }
 
 /* Passes when a buffer is released as usual after a failed vmap. */
-static void dma_buf_vmap_fails_last(struct kunit *test)
+static void release_after_failure(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	const struct dma_buf_vmap_row *row = test->param_value;
@@ -170,7 +170,7 @@ static void dma_buf_vmap_fails_last(struct kunit *test)
 }
 
 /* Passes when an exporter without vmap gives -EINVAL and a cleared map. */
-static void dma_buf_vmap_without_op(struct kunit *test)
+static void vmap_without_op(struct kunit *test)
 {
 	struct mock_exporter *exp =
 		mock_exporter_create(test, MOCK_MINIMAL, SZ_8K);
@@ -183,7 +183,7 @@ static void dma_buf_vmap_without_op(struct kunit *test)
 }
 
 /* Passes when an exporter with vmap needs no vunmap. */
-static void dma_buf_vmap_without_vunmap(struct kunit *test)
+static void vmap_without_vunmap(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, SZ_8K);
 	const struct dma_buf_vmap_row *row = test->param_value;
@@ -209,7 +209,7 @@ static int dma_buf_vmap_iomem(struct dma_buf *dmabuf, struct iosys_map *map)
 }
 
 /* Passes when a map of device memory, nested or not, has is_iomem set. */
-static void dma_buf_vmap_is_iomem(struct kunit *test)
+static void iomem_map(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, SZ_8K);
 	const struct dma_buf_vmap_row *row = test->param_value;
@@ -228,7 +228,7 @@ static void dma_buf_vmap_is_iomem(struct kunit *test)
 }
 
 /* Passes when nested calls do not take the reservation lock. */
-static void dma_buf_vmap_nested_no_lock(struct kunit *test)
+static void nested_without_lock(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct iosys_map outer, inner;
@@ -275,7 +275,7 @@ static void dma_buf_vmap_repeat(void *data, unsigned int id)
  * Passes when concurrent threads share the mapping: the exporter never has two,
  * and every vmap of the exporter is undone.
  */
-static void dma_buf_vmap_threads(struct kunit *test)
+static void concurrent_threads(struct kunit *test)
 {
 	struct dma_buf_vmap_race race = {
 		.exp = mock_exporter_create(test, 0, SZ_8K),
@@ -289,7 +289,7 @@ static void dma_buf_vmap_threads(struct kunit *test)
 }
 
 /* Passes when a vmap holds no reference to the file. */
-static void dma_buf_vmap_no_reference(struct kunit *test)
+static void holds_no_reference(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	const struct dma_buf_vmap_row *row = test->param_value;
@@ -301,18 +301,18 @@ static void dma_buf_vmap_no_reference(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_vmap_cases[] = {
-	KUNIT_CASE_PARAM(dma_buf_vmap_once, dma_buf_vmap_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_vmap_nested, dma_buf_vmap_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_vmap_again, dma_buf_vmap_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_vmap_mixed, dma_buf_vmap_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_vmap_fails, dma_buf_vmap_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_vmap_fails_last, dma_buf_vmap_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_vmap_without_op, dma_buf_vmap_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_vmap_without_vunmap, dma_buf_vmap_gen_params),
-	KUNIT_CASE_PARAM(dma_buf_vmap_is_iomem, dma_buf_vmap_gen_params),
-	KUNIT_CASE(dma_buf_vmap_nested_no_lock),
-	KUNIT_CASE(dma_buf_vmap_threads),
-	KUNIT_CASE_PARAM(dma_buf_vmap_no_reference, dma_buf_vmap_gen_params),
+	KUNIT_CASE_PARAM(single_vmap, dma_buf_vmap_gen_params),
+	KUNIT_CASE_PARAM(nested_vmaps, dma_buf_vmap_gen_params),
+	KUNIT_CASE_PARAM(vmap_again, dma_buf_vmap_gen_params),
+	KUNIT_CASE_PARAM(mixed_calls, dma_buf_vmap_gen_params),
+	KUNIT_CASE_PARAM(vmap_fails, dma_buf_vmap_gen_params),
+	KUNIT_CASE_PARAM(release_after_failure, dma_buf_vmap_gen_params),
+	KUNIT_CASE_PARAM(vmap_without_op, dma_buf_vmap_gen_params),
+	KUNIT_CASE_PARAM(vmap_without_vunmap, dma_buf_vmap_gen_params),
+	KUNIT_CASE_PARAM(iomem_map, dma_buf_vmap_gen_params),
+	KUNIT_CASE(nested_without_lock),
+	KUNIT_CASE(concurrent_threads),
+	KUNIT_CASE_PARAM(holds_no_reference, dma_buf_vmap_gen_params),
 	{}
 };
 
