@@ -279,33 +279,33 @@ static void small_reads(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, strcmp(large, small), 0);
 }
 
-static struct sg_table *dma_buf_crowd_map(struct dma_buf_attachment *attach,
+static struct sg_table *dma_buf_plain_map(struct dma_buf_attachment *attach,
 					  enum dma_data_direction dir)
 {
 	return NULL;
 }
 
-static void dma_buf_crowd_unmap(struct dma_buf_attachment *attach,
+static void dma_buf_plain_unmap(struct dma_buf_attachment *attach,
 				struct sg_table *sgt,
 				enum dma_data_direction dir)
 {
 }
 
-static void dma_buf_crowd_release(struct dma_buf *dmabuf)
+static void dma_buf_plain_release(struct dma_buf *dmabuf)
 {
 }
 
 /* Export a buffer that is cheap enough to have very many of. */
-static struct dma_buf *dma_buf_crowd_export(void)
+static struct dma_buf *dma_buf_plain_export(void)
 {
 	static const struct dma_buf_ops ops = {
-		.map_dma_buf = dma_buf_crowd_map,
-		.unmap_dma_buf = dma_buf_crowd_unmap,
-		.release = dma_buf_crowd_release,
+		.map_dma_buf = dma_buf_plain_map,
+		.unmap_dma_buf = dma_buf_plain_unmap,
+		.release = dma_buf_plain_release,
 	};
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 
-	info.exp_name = "crowd";
+	info.exp_name = "plain";
 	info.ops = &ops;
 	info.size = SZ_4K;
 	info.priv = (void *)&ops;
@@ -313,19 +313,20 @@ static struct dma_buf *dma_buf_crowd_export(void)
 	return dma_buf_export(&info);
 }
 
-static void dma_buf_crowd_put(void *dmabuf)
+static void dma_buf_plain_put(void *dmabuf)
 {
 	__fput_sync(((struct dma_buf *)dmabuf)->file);
 }
 
-static const int dma_buf_crowd_rows[] = { 0, 1, 10000 };
+static const int dma_buf_bufinfo_num_rows[] = { 0, 1, 10000 };
 
-static void dma_buf_crowd_desc(const int *num, char *desc)
+static void dma_buf_bufinfo_num_desc(const int *num, char *desc)
 {
 	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%d buffers", *num);
 }
 
-KUNIT_ARRAY_PARAM(dma_buf_crowd, dma_buf_crowd_rows, dma_buf_crowd_desc);
+KUNIT_ARRAY_PARAM(dma_buf_bufinfo_num, dma_buf_bufinfo_num_rows,
+		  dma_buf_bufinfo_num_desc);
 
 /* Passes when list and total are complete for any size of read. */
 static void many_buffers(struct kunit *test)
@@ -339,16 +340,16 @@ static void many_buffers(struct kunit *test)
 	before = dma_buf_bufinfo_count(dma_buf_bufinfo_text(test, file, SZ_64K),
 				       "\tAttached Devices:\n");
 	for (i = 0; i < *num; i++) {
-		dmabuf = dma_buf_crowd_export();
+		dmabuf = dma_buf_plain_export();
 		KUNIT_ASSERT_FALSE(test, IS_ERR(dmabuf));
-		ret = kunit_add_action_or_reset(test, dma_buf_crowd_put,
+		ret = kunit_add_action_or_reset(test, dma_buf_plain_put,
 						dmabuf);
 		KUNIT_ASSERT_EQ(test, ret, 0);
 	}
 
 	large = dma_buf_bufinfo_text(test, file, SZ_64K);
 	small = dma_buf_bufinfo_text(test, file, 150);
-	KUNIT_EXPECT_EQ(test, dma_buf_bufinfo_count(large, "\tcrowd\t"), *num);
+	KUNIT_EXPECT_EQ(test, dma_buf_bufinfo_count(large, "\tplain\t"), *num);
 	KUNIT_EXPECT_EQ(test, dma_buf_bufinfo_count(large,
 						    "\tAttached Devices:\n"),
 			before + *num);
@@ -403,13 +404,13 @@ static void dma_buf_bufinfo_race_run(void *data, unsigned int id)
 
 	for (round = 0; round < 1000 && !READ_ONCE(race->done); round++) {
 		for (i = 0; i < ARRAY_SIZE(dmabuf); i++)
-			dmabuf[i] = dma_buf_crowd_export();
+			dmabuf[i] = dma_buf_plain_export();
 		cond_resched();
 		for (i = 0; i < ARRAY_SIZE(dmabuf); i++) {
 			if (IS_ERR(dmabuf[i]))
 				race->unexported++;
 			else
-				dma_buf_crowd_put(dmabuf[i]);
+				dma_buf_plain_put(dmabuf[i]);
 		}
 		cond_resched();
 	}
@@ -944,7 +945,7 @@ static struct kunit_case dma_buf_bufinfo_cases[] = {
 	KUNIT_CASE(reference_count),
 	KUNIT_CASE(released_not_listed),
 	KUNIT_CASE_PARAM(small_reads, dma_buf_bufinfo_step_gen_params),
-	KUNIT_CASE_PARAM(many_buffers, dma_buf_crowd_gen_params),
+	KUNIT_CASE_PARAM(many_buffers, dma_buf_bufinfo_num_gen_params),
 	KUNIT_CASE(large_block),
 	KUNIT_CASE(lock_held),
 	KUNIT_CASE(fences_reallocated),

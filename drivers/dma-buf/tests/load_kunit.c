@@ -28,7 +28,7 @@ static void many_attachments(struct kunit *test)
 	struct dma_buf_attachment *dynamic[DMA_BUF_LOAD_DYNAMIC], **attach;
 	struct mock_exporter *exp = mock_exporter_alloc(test, 0, SZ_4K);
 	struct mock_importer *imp;
-	struct device *dev = mock_device_create(test, "crowd");
+	struct device *dev = mock_device_create(test, "many");
 	struct file *file = mock_bufinfo_open(test);
 	struct dma_buf *dmabuf;
 	unsigned int notified = 0;
