@@ -61,6 +61,9 @@ enum mock_violation {
 
 #define MOCK_LOG_MAX	256
 
+/* Long enough for a loaded emulator, short enough for interactive use */
+#define MOCK_TIMEOUT	(5 * HZ)
+
 /**
  * struct mock_call - one call that reached the exporter or an importer
  * @op: the callback
