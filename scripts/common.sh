@@ -1,8 +1,8 @@
-# shellcheck shell=sh disable=SC2034 # variables for those who source this
+# shellcheck shell=sh disable=SC2034 # variables for the scripts that source this
 # SPDX-License-Identifier: GPL-2.0
 #
-# Sourced by every verb, from the top of this tree: settles the variables and
-# takes the lock. "make" alone prints the lines that start with "#:".
+# Sourced by every verb, from the top of this tree: sets the variables and locks the
+# build directory. "make" without a target prints the lines that start with "#:".
 #
 #: make run      carry a picture through dma-bufs: picture in, pictures out
 #: make test     run the KUnit suites and the kselftests in QEMU
@@ -54,9 +54,9 @@ die()
 	exit 1
 }
 
-trap 'exit 1' HUP INT TERM	# so that what is to happen on exit does happen
+trap 'exit 1' HUP INT TERM	# so that EXIT traps run
 
-# The kernel's makefiles are not to see this make's variables.
+# The kernel's makefiles must not see this make's variables.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
 
 BASE=${BASE:-}
@@ -73,12 +73,12 @@ CONFIG=${CONFIG:-}
 PARAMETERS=${PARAMETERS:-}
 LIMIT=${LIMIT:-}
 RAM=${RAM:-}
-BUILT=${BUILT:-}	# from scripts/sanitize, which has built it all
-RESULTS=${RESULTS:-}	# from there too: where they are to go
+BUILT=${BUILT:-}	# set by scripts/sanitize: everything is built
+RESULTS=${RESULTS:-}	# set by scripts/sanitize: directory for the results
 export BASE KERNEL CACHE O STOCK DEBUG ACCEL T COVERAGE BENCH CONFIG PARAMETERS LIMIT RAM BUILT RESULTS
 
-# One verb at a time in a build directory; a verb may run others. What has no lock
-# file is somebody else's: much of what is in a build directory gets removed.
+# One verb at a time in a build directory; a verb may run others. Verbs remove files
+# there, so refuse a directory that has files, but no lock file.
 if [ "${DMA_BUF_LOCKED:-}" != "$O" ]; then
 	mkdir -p "$O"
 	[ -e "$O/.lock" ] || [ -z "$(ls -A "$O")" ] ||
@@ -88,7 +88,7 @@ if [ "${DMA_BUF_LOCKED:-}" != "$O" ]; then
 	export DMA_BUF_LOCKED="$O"
 fi
 
-# The version of $KERNEL, as its makefile has it
+# Prints the version of $KERNEL, from its makefile.
 kernel_version()
 {
 	if [ -d "$KERNEL" ]; then
@@ -99,8 +99,8 @@ kernel_version()
 	fi 2>/dev/null | sed -n 's/^\(VERSION\|PATCHLEVEL\|SUBLEVEL\) = //p' | paste -sd .
 }
 
-# Where the base's sources are, or will be once "tree" has installed the package.
-# Fetches what is not here yet; fails with the reason in $why.
+# Sets KERNEL to the base's source. A tarball in CACHE is fetched if missing; one in
+# /usr/src is installed by scripts/tree. On failure the reason is in $why.
 find_kernel()
 {
 	know_base "$BASE" || die "BASE=$BASE: there are 7.3 and 6.12"
@@ -114,7 +114,7 @@ find_kernel()
 	return 1
 }
 
-# Which base it is and where its sources are, once for a verb and those that it runs.
+# Selects the base and finds its source, once for a verb and the verbs that it runs.
 settle_base()
 {
 	if [ -n "$KERNEL" ]; then
@@ -142,17 +142,17 @@ settle_base()
 know_base "$BASE"
 export base_options
 
-# Where things are: the tree to build from, where it is built, what came out.
+# Paths: source tree, build directory, results
 here=$O/$BASE
 tree=$here/tree
 [ -z "$STOCK" ] || tree=$here/base
 flavour=${STOCK:+stock}
 flavour=${flavour:-ours}${CONFIG:+-$CONFIG}${DEBUG:+-debug}${COVERAGE:+-coverage}${BENCH:+-bench}
 kbuild=$here/$flavour
-# In the tree itself, so that both compile with the same paths and share ccache.
+# Built in the tree, so that both sides compile with the same paths and share ccache.
 [ -z "$BENCH" ] || kbuild=$tree/bench
 
-# The machine: as the kernel calls it, who compiles for it, and what it boots.
+# The machine: its name, the kernel's ARCH, the compiler's prefix, the boot image
 unset MACHINE
 machine=x86_64 arch=x86_64 cross='' image=arch/x86/boot/bzImage
 case $CONFIG in
@@ -186,7 +186,7 @@ kvm)	if ! [ -w /dev/kvm ] || ! grep -qwE 'vmx|svm' /proc/cpuinfo; then
 *)	die "ACCEL=$ACCEL: tcg or kvm" ;;
 esac
 
-# What a verb is worth without the programs that only one machine has
+# For verbs that use tools or guest programs of x86_64 only
 only_x86_64()
 {
 	[ $machine = x86_64 ] || die "CONFIG=$CONFIG: this is for \"make test\""
