@@ -1,17 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Boots a kernel and an initramfs in QEMU and hands back what the guest says:
+# Boots a kernel and an initramfs in QEMU and saves the output of the guest:
 #
 #   boot.sh KERNEL INITRAMFS RESULTS SECONDS [PARAMETER...]
 #
 # The directory RESULTS gets console.log, report, files (a cpio archive) and
 # verdict; see init.c. The report is copied to standard output while the guest
-# writes it; when it died before that, the console is. Exits 0 when the guest
-# said "end" and had no problem, otherwise says why on standard error.
+# writes it; if the guest died before that, console.log is. Exits 0 when the verdict
+# has no problem and ends with "end", otherwise prints the reason on standard error.
 # Variables: ACCEL (tcg or kvm), MEMORY, MACHINE (x86_64 if not given; q35, the same
-# with PCI and a display; i386, arm64, s390x), and CONSOLE (a QEMU character device, to
-# talk with the guest).
+# with PCI and a display; i386, arm64, s390x), and CONSOLE (a QEMU character device, for
+# an interactive console).
 set -eu
 
 kernel=$1 initramfs=$2 results=$3 seconds=$4
@@ -43,7 +43,7 @@ port()
 }
 
 status=0
-exec 3<&0	# or a command in the background would get /dev/null
+exec 3<&0	# a command in the background would get /dev/null
 # shellcheck disable=SC2046,SC2086 # options without blanks, meant to be split
 timeout --foreground -k 5 "$seconds" $qemu $machine -smp 2 -m "${MEMORY:-1G}" \
 	-nodefaults -no-user-config -display none -no-reboot \
@@ -54,7 +54,7 @@ timeout --foreground -k 5 "$seconds" $qemu $machine -smp 2 -m "${MEMORY:-1G}" \
 qemu=$!
 trap 'kill $qemu 2>/dev/null || :' EXIT
 trap 'exit 130' HUP INT TERM
-tail -n +1 -s 0.2 -f --pid=$qemu "$results/report" || :	# the reader may leave
+tail -n +1 -s 0.2 -f --pid=$qemu "$results/report" || :	# the reader may close the pipe
 wait $qemu || status=$?
 [ -s "$results/report" ] || cat "$results/console.log"
 

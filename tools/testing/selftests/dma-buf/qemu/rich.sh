@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in the guest, by busybox: programs that others wrote to test cameras,
-# displays and heaps. What each says is passed on between two lines,
+# Runs in the guest, under busybox: third-party programs that test cameras,
+# displays and heaps. The output of each is printed between two lines,
 #
 #   === begin NAME
 #   === end NAME STATUS
 #
-# so that a boot of another kernel can be compared line by line.
+# so that the boots of two kernels can be compared line by line.
 
 export PATH=/usr/bin:/bin HOME=/tmp
 export GST_REGISTRY=/tmp/registry GST_REGISTRY_FORK=no GST_DEBUG_NO_COLOR=1
@@ -24,7 +24,7 @@ run()
 	echo "=== end $name $status"
 }
 
-# Whose buffers there are and who is attached to them, until there is a file $1.
+# Prints the exporters and the attached devices of all buffers until file $1 exists.
 watch_buffers()
 {
 	until [ -e "$1" ]; do
@@ -36,7 +36,7 @@ watch_buffers()
 	done | sort -u
 }
 
-# run_watched NAME SECONDS COMMAND...: and tell who shared buffers meanwhile
+# run_watched NAME SECONDS COMMAND...: prints the exporters and importers meanwhile, too
 run_watched()
 {
 	rm -f /tmp/ended
@@ -49,7 +49,7 @@ run_watched()
 	grep '^=== end' /tmp/output
 }
 
-# video NAME: the first video device that is called so
+# video NAME: prints the first video device of that name
 video()
 {
 	# shellcheck disable=SC2012 # names without surprises
@@ -62,7 +62,7 @@ video()
 	echo "no video device $1" >&2
 }
 
-# run_on NAME COMMAND...: some programs go on until there is something to read
+# run_on NAME COMMAND...: for programs that run until there is input for them
 run_on()
 {
 	name=$1
@@ -71,7 +71,7 @@ run_on()
 	run "$name" 20 sh -c 'sleep 3 | exec "$@"' sh "$@"
 }
 
-# connector DRIVER: the first one that is connected
+# connector DRIVER: prints the first one that is connected
 connector()
 {
 	modetest -M "$1" -c | awk '$3 == "connected" || $3 == "unknown" { print $1; exit }'
@@ -81,20 +81,20 @@ for applet in $(busybox --list); do
 	[ -e "/bin/$applet" ] || ln -s busybox "/bin/$applet"
 done
 
-# Three pairs: two whose memory is contiguous and imported by attaching a device, one
-# with vmalloc(), which only wants an address, as vim2m does.
+# Three pairs: two use contiguous memory and attach a device to import a buffer, one
+# uses vmalloc() memory and only needs the buffer's address, as vim2m does.
 camera0=$(video vivid-000-vid-cap) output0=$(video vivid-000-vid-out)
 camera1=$(video vivid-001-vid-cap) output1=$(video vivid-001-vid-out)
 camera2=$(video vivid-002-vid-cap) output2=$(video vivid-002-vid-out)
 vim2m=$(video vim2m) encoder=$(video stateful-encoder) decoder=$(video stateful-decoder)
 
-# the kernel's own
+# the kernel's own tests
 run dmabuf_selftests 20 sh -c "dmesg | grep dma-buf"
 run dmabuf-heaps 120 /others/dmabuf-heaps/dmabuf-heap
 run udmabuf 120 /others/drivers/dma-buf/udmabuf
 run sync 120 /others/sync/sync_test
 
-# all on one size
+# one size for all
 for camera in $camera0 $camera1 $camera2; do
 	v4l2-ctl -d "$camera" -i 3 --set-dv-bt-timings index=0 >/dev/null
 	v4l2-ctl -d "$camera" -v width=640,height=480,pixelformat=XR24 >/dev/null
@@ -121,7 +121,7 @@ run_watched stream/vim2m-mmap 60 v4l2-ctl -d "$vim2m" --stream-mmap --stream-out
 	--stream-count=$frames
 run_watched stream/vim2m-to-vivid 60 v4l2-ctl -d "$vim2m" --stream-dmabuf --stream-out-mmap \
 	-E "$output0" --stream-count=$frames
-# v4l2-ctl 1.22 forgets to export for this one, GStreamer below does not
+# v4l2-ctl 1.22 does not export the buffers for this one, GStreamer below does
 run_watched stream/vivid-to-vim2m 60 v4l2-ctl -d "$vim2m" --stream-mmap --stream-out-dmabuf \
 	-E "$camera0" --stream-count=$frames
 
@@ -151,7 +151,7 @@ for driver in vkms virtio_gpu; do
 		io-mode=dmabuf-import num-buffers=$frames "$@"
 done
 
-# v4l2-compliance, which leaves the devices in any state
+# v4l2-compliance; last, because it leaves the devices in an unknown state
 compliance()
 {
 	run "$1" "$2" v4l2-compliance -C never -P -n -d "$3" -s5 -e "$4"
