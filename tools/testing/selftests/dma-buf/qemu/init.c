@@ -2,15 +2,15 @@
 /*
  * Process 1 of the dma-buf guest.
  *
- * Does what "mode=" on the kernel command line asks for (test, rich, run,
- * pipeline, shell or planted), looks for leaked buffers, leaked memory and
- * complaints in the kernel log, and ends the machine. The console is for people;
- * three virtio-serial ports are for the host:
+ * Runs the mode given by "mode=" on the kernel command line (test, rich, run,
+ * pipeline, shell or planted), checks for leaked buffers, leaked memory and
+ * complaints in the kernel log, and powers off. The console is for the user;
+ * three virtio-serial ports are read by the host:
  *
- *   report   the tests' results as KTAP, or what the other modes tell
- *   files    what was left in /out, a cpio archive
- *   verdict  a "problem:" line for everything that went wrong outside of a
- *            test case, and "end", the very last thing
+ *   report   the tests' results as KTAP, or the output of the other modes
+ *   files    the files in /out, as a cpio archive
+ *   verdict  a "problem:" line for each failure outside of a test case, and
+ *            "end" as the last line
  */
 
 #define _GNU_SOURCE
@@ -43,7 +43,7 @@
 
 static FILE *report, *files, *verdict;
 
-/* In how many cases each difference from the base kernel showed. */
+/* The number of cases in which each difference from the base kernel was found. */
 static unsigned int seen[ARRAY_SIZE(differences)];
 
 static void power_off(void)
@@ -82,7 +82,7 @@ static void mount_or_die(const char *type, const char *where)
 	}
 }
 
-/* The kernel could not open /dev/console for us: the initramfs has none. */
+/* The initramfs has no /dev/console that the kernel could have opened. */
 static void open_console(void)
 {
 	int fd;
@@ -135,7 +135,7 @@ static FILE *find_port(const char *wanted)
 	return found;
 }
 
-/* The driver announces ports from a work item: give them time to appear. */
+/* The driver creates ports from a work item: retry until @name exists. */
 static FILE *open_port(const char *name)
 {
 	FILE *port = NULL;
@@ -175,7 +175,7 @@ static bool load_module(const char *path, const char *options)
 	return loaded;
 }
 
-/* Drivers that the tests take out and put back, in the order that they need. */
+/* Loads the drivers that tests remove and reload, in order of dependencies. */
 static void load_drivers(void)
 {
 	char dir[128], path[512], name[256];
@@ -194,14 +194,14 @@ static void load_drivers(void)
 		fclose(f);
 }
 
-/* Injected failures are meant: no backtrace for each of them. */
+/* Injected failures are expected: turns off their backtraces. */
 static void quiet_fault_injection(void)
 {
 	write_file(DEBUGFS "/failslab/verbose", "0");
 	write_file(DEBUGFS "/fail_page_alloc/verbose", "0");
 }
 
-/* How many seconds a test program may take: see the settings file. */
+/* The time limit of a test program in seconds, from the settings file. */
 static unsigned int test_timeout(void)
 {
 	FILE *f = fopen(TESTS "/settings", "re");
@@ -248,7 +248,7 @@ static void count_difference(const char *line)
 				   differences[i].name);
 }
 
-/* Passes on whole lines of a program's output; returns how many said "not ok". */
+/* Copies complete lines of a program's output; returns the number of "not ok". */
 static unsigned int pass_on_output(FILE *out, const char *indent)
 {
 	static char line[4096];
@@ -272,7 +272,7 @@ static unsigned int pass_on_output(FILE *out, const char *indent)
 	return failed;
 }
 
-/* Nobody but us is left afterwards, not even in another process group. */
+/* Kills and reaps all other processes, including other process groups. */
 static void kill_everybody(void)
 {
 	kill(-1, SIGKILL);
@@ -281,8 +281,8 @@ static void kill_everybody(void)
 }
 
 /*
- * Runs a program, passing on its output. Returns its wait status with the
- * number of "not ok" lines in @failed, or -1 when it took too long.
+ * Runs a program and copies its output to the report. Returns its wait status,
+ * or -1 if it timed out; @failed is set to the number of "not ok" lines.
  */
 static int run_program(char *const argv[], const char *indent, unsigned int *failed)
 {
@@ -319,7 +319,7 @@ static int run_program(char *const argv[], const char *indent, unsigned int *fai
 	return status;
 }
 
-/* A KUnit suite's results are in debugfs: "KTAP version 1", "1..1", the suite. */
+/* Reports a KUnit suite from debugfs, without "KTAP version 1" and "1..1". */
 static void report_suite(const char *suite, unsigned int number)
 {
 	char path[512], line[4096];
@@ -377,7 +377,7 @@ static int is_suite(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-/* Fills @names with the test programs that "only=" leaves; returns their number. */
+/* Fills @names with the programs that match "only="; returns their number. */
 static unsigned int list_selftests(char names[][128], unsigned int max)
 {
 	const char *only = parameter("only", "");
@@ -391,7 +391,7 @@ static unsigned int list_selftests(char names[][128], unsigned int max)
 	return n;
 }
 
-/* The table of what the base kernel does otherwise, for the host to print. */
+/* Writes the table of differences of the base kernel, which the host prints. */
 static void report_differences(void)
 {
 	const char *needs;
@@ -410,7 +410,7 @@ static void report_differences(void)
 	}
 }
 
-/* Have whoever enters a place in the list held up there, as delays.ko does it. */
+/* Loads delays.ko for the functions in the list; returns true if it is loaded. */
 static bool begin_delays(void)
 {
 	char options[16384] = "places=";
@@ -430,7 +430,7 @@ static bool begin_delays(void)
 	return load_module(TESTS "/delays.ko", options);
 }
 
-/* It says in the kernel log how often that was. */
+/* On unload, delays.ko logs its numbers of delays. */
 static void end_delays(void)
 {
 	if (syscall(SYS_delete_module, "delays", 0))
@@ -439,7 +439,7 @@ static void end_delays(void)
 
 #define RACES DEBUGFS "/kunit/dma_buf_race/"
 
-/* How it was at boot is forgotten when a suite runs again. */
+/* Running a suite again overwrites its results from boot: check those first. */
 static void check_races_at_boot(void)
 {
 	FILE *f = fopen(RACES "results", "re");
@@ -452,7 +452,7 @@ static void check_races_at_boot(void)
 		fclose(f);
 }
 
-/* Have the races between drivers once more, for as long as is wished. */
+/* Runs the race suite again if RACE_MS is set, with that duration. */
 static void run_races_again(void)
 {
 	const char *param = "/sys/module/dma_buf_kunit/parameters/race_ms";
@@ -467,7 +467,7 @@ static void run_races_again(void)
 	write_file(RACES "run", "1");
 }
 
-/* What the checker of data races did, if there is one. */
+/* Reports the counters of KCSAN, if it is enabled. */
 static void report_watchpoints(void)
 {
 	FILE *f = fopen(DEBUGFS "/kcsan", "re");
@@ -481,7 +481,7 @@ static void report_watchpoints(void)
 		fclose(f);
 }
 
-/* The suites have run while the kernel was booting; now the programs. */
+/* Reports the suites, which have run during boot, and runs the programs. */
 static void run_tests(void)
 {
 	char names[128][128];
@@ -564,7 +564,7 @@ static void run_shell(void)
 	waitpid(pid, NULL, 0);
 }
 
-/* Load the module that has the bug which "bug=" asks for. */
+/* Loads planted.ko with the bug given by "bug=". */
 static void plant_bug(void)
 {
 	char options[64];
@@ -586,7 +586,7 @@ static int count_buffers(void)
 	return count;
 }
 
-/* Buffers go when the last reference does, at the latest a moment after. */
+/* Buffers may be freed shortly after the last reference is dropped: retry. */
 static void check_buffers(void)
 {
 	int count = count_buffers();
@@ -603,7 +603,10 @@ static void check_buffers(void)
 		report_line("bufinfo: 0 objects left", "# ");
 }
 
-/* Is this on the command line? What the kernel understands is no variable here. */
+/*
+ * True if @wanted is on the command line. Parameters that the kernel knows are
+ * not in the environment.
+ */
 static bool told_kernel(const char *wanted)
 {
 	FILE *f = fopen("/proc/cmdline", "re");
@@ -618,8 +621,8 @@ static bool told_kernel(const char *wanted)
 }
 
 /*
- * kmemleak looks only at objects older than five seconds, and believes in a
- * leak when the second scan finds it with its contents unchanged.
+ * kmemleak skips objects younger than five seconds, and reports a leak if the
+ * second scan finds the object with unchanged contents.
  */
 static void check_memory(void)
 {
@@ -645,8 +648,8 @@ static void check_memory(void)
 }
 
 /*
- * Is @line, from "WARNING: " on, of WARN() rather than of a lock checker? It begins
- * "WARNING: CPU: " or, since 7.x, has the place first: "WARNING: FILE:LINE at CODE".
+ * True if @line, which begins with "WARNING: ", is from WARN() and not from
+ * lockdep: "WARNING: CPU: ", or since 7.x "WARNING: FILE:LINE at CODE".
  */
 static int is_warn(const char *line)
 {
@@ -656,7 +659,7 @@ static int is_warn(const char *line)
 	       sscanf(line, "WARNING: %*[^: ]:%d at ", &line_number) == 1;
 }
 
-/* Returns what a log line complains about, or NULL. */
+/* Returns the complaint in a line of the log, or NULL. */
 static const char *find_complaint(const char *line)
 {
 	static const char * const complaints[] = {
@@ -666,7 +669,7 @@ static const char *find_complaint(const char *line)
 	};
 	bool warn_allowed = !strcmp(parameter("warnings", "fail"), "allow");
 
-	/* What the slab allocator says begins so, and with no colon. */
+	/* Reports of the slab allocator have no colon. */
 	if (!strncmp(line, "BUG ", 4))
 		return line;
 
@@ -727,7 +730,7 @@ static int keep_counters(const char *path, const struct stat *st, int type,
 	return 0;
 }
 
-/* What a kernel that was built for it counted; the host makes sense of it. */
+/* Saves the counters of a kernel with gcov; the host evaluates them. */
 static void keep_coverage(void)
 {
 	nftw(DEBUGFS "/gcov", keep_counters, 16, FTW_PHYS);
