@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Opens windows: whoever enters one of the functions that places= names is held
- * up there now and then, for a moment that is never the same, so that others get
- * in between what it has done and what it is about to do. Says of each place how
- * often that was.
+ * Widens race windows: now and then, at random, a task that enters one of the
+ * functions listed in places= is delayed there for a random time, so that other
+ * tasks run between two steps of an operation. On unload, logs for each function
+ * how many calls passed and how many of them were held up.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -17,7 +17,7 @@
 
 #define DELAYS_MAX	192	/* places */
 #define DELAYS_ONE_IN	16
-#define DELAYS_US	100	/* at most, and half of it on average */
+#define DELAYS_US	100	/* maximum; the average is half of it */
 
 static char *places[DELAYS_MAX];
 static unsigned int num_places;
@@ -25,10 +25,10 @@ module_param_array(places, charp, &num_places, 0);
 MODULE_PARM_DESC(places, "the functions, with commas between");
 
 /**
- * struct delays_place - a function to be late in
- * @probe: at its beginning
- * @passed: how often somebody came by
- * @held: how often somebody was held up
+ * struct delays_place - a function in which calls are delayed
+ * @probe: kprobe at its first instruction
+ * @passed: number of calls
+ * @held: number of delayed calls
  */
 struct delays_place {
 	struct kprobe probe;
@@ -38,7 +38,7 @@ struct delays_place {
 
 static struct delays_place delays[DELAYS_MAX];
 
-/* Runs like an NMI, inside of whatever lock: no sleeping here, nor real dice. */
+/* Runs like an NMI and under any lock: must not sleep or use get_random_u32(). */
 static int delays_hold_up(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct delays_place *place =

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One bug of each kind, on demand: loaded with bug=NAME, this module does what
- * the checker of that name is there to find. A run of the tests in which it was
- * loaded must not pass.
+ * One bug for each checker: loaded with bug=NAME, this module commits the error
+ * that the checker of that name detects. A test run in which it was loaded must
+ * not pass.
  */
 
 #include <linux/delay.h>
@@ -22,10 +22,10 @@ static char *bug = "";
 module_param(bug, charp, 0);
 MODULE_PARM_DESC(bug, "which bug");
 
-/* Far longer than the limits that the checkers are given for it */
+/* Far longer than the limits that the checkers are set to for these bugs */
 #define PLANTED_LONG_MS	15000
 
-/* Use memory that was freed. */
+/* Read freed memory. */
 static int planted_kasan(void)
 {
 	char *gone = kmalloc(24, GFP_KERNEL);
@@ -37,7 +37,7 @@ static int planted_kasan(void)
 	return READ_ONCE(*gone) & 0;
 }
 
-/* Write to memory that was freed, where nobody looks until it is used again. */
+/* Write to freed memory; only the next allocation of the object detects it. */
 static int planted_slub(void)
 {
 	struct kmem_cache *cache;
@@ -59,7 +59,7 @@ static int planted_slub(void)
 	return 0;
 }
 
-/* Shift by as many bits as there are. */
+/* Shift an int by 32 bits. */
 static int planted_ubsan(void)
 {
 	int bits = 32;
@@ -69,7 +69,7 @@ static int planted_ubsan(void)
 	return 0;
 }
 
-/* Forget what was allocated. */
+/* Allocate memory and drop the pointers. */
 static int planted_kmemleak(void)
 {
 	int i;
@@ -80,7 +80,7 @@ static int planted_kmemleak(void)
 	return 0;
 }
 
-/* Take two locks in one order, and then in the other. */
+/* Take two locks in both orders. */
 static int planted_lockdep(void)
 {
 	static DEFINE_MUTEX(one);
@@ -98,7 +98,7 @@ static int planted_lockdep(void)
 	return 0;
 }
 
-/* Do what may sleep, where one must not. */
+/* Take a mutex with preemption disabled. */
 static int planted_sleep(void)
 {
 	static DEFINE_MUTEX(mutex);
@@ -114,7 +114,7 @@ static void planted_tick(struct timer_list *timer)
 {
 }
 
-/* Free a timer that is still to expire. */
+/* Free a pending timer. */
 static int planted_objects(void)
 {
 	struct timer_list *timer = kmalloc(sizeof(*timer), GFP_KERNEL);
@@ -127,7 +127,7 @@ static int planted_objects(void)
 	return 0;
 }
 
-/* Put one thing into a list twice. */
+/* Add an entry to a list twice. */
 static int planted_list(void)
 {
 	LIST_HEAD(list);
@@ -150,7 +150,7 @@ static int planted_count(void *unused)
 	return 0;
 }
 
-/* Have two threads change a variable, without a lock. */
+/* Increment a variable in two threads without a lock. */
 static int planted_kcsan(void)
 {
 	struct task_struct *one = kthread_run(planted_count, NULL, "planted-one");
@@ -164,7 +164,7 @@ static int planted_kcsan(void)
 	return 0;
 }
 
-/* Unmap for a device what was never mapped for it. */
+/* Unmap a DMA address that was never mapped for the device. */
 static int planted_dma(void)
 {
 	struct platform_device *pdev;
@@ -178,7 +178,7 @@ static int planted_dma(void)
 	return 0;
 }
 
-/* Wait for something that does not come, and take no signal. */
+/* Sleep uninterruptibly for too long. */
 static int planted_hung(void)
 {
 	schedule_timeout_uninterruptible(msecs_to_jiffies(PLANTED_LONG_MS));
@@ -189,7 +189,7 @@ static void planted_grace_period_over(struct rcu_head *head)
 {
 }
 
-/* Keep a processor to oneself, while others wait for the end of a grace period. */
+/* Spin with preemption disabled while a grace period is pending. */
 static int planted_stall(void)
 {
 	static struct rcu_head head;
