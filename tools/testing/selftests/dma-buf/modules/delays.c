@@ -2,8 +2,8 @@
 /*
  * Widens race windows: now and then, at random, a task that enters one of the
  * functions listed in places= is delayed there for a random time, so that other
- * tasks run between two steps of an operation. On unload, logs for each function
- * how many calls passed and how many of them were held up.
+ * tasks run between two steps of an operation. On unload, logs for each
+ * function how many calls passed and how many of them were held up.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -38,7 +38,7 @@ struct delays_place {
 
 static struct delays_place delays[DELAYS_MAX];
 
-/* Runs like an NMI and under any lock: must not sleep or use get_random_u32(). */
+/* Runs like an NMI, under any lock: no sleeping, no get_random_u32(). */
 static int delays_hold_up(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct delays_place *place =

@@ -43,7 +43,7 @@
 
 static FILE *report, *files, *verdict;
 
-/* The number of cases in which each difference from the base kernel was found. */
+/* Number of cases in which each difference from the base kernel was found. */
 static unsigned int seen[ARRAY_SIZE(differences)];
 
 static void power_off(void)
@@ -248,7 +248,7 @@ static void count_difference(const char *line)
 				   differences[i].name);
 }
 
-/* Copies complete lines of a program's output; returns the number of "not ok". */
+/* Copies a program's complete lines; returns how many are "not ok". */
 static unsigned int pass_on_output(FILE *out, const char *indent)
 {
 	static char line[4096];
@@ -410,7 +410,7 @@ static void report_differences(void)
 	}
 }
 
-/* Loads delays.ko for the functions in the list; returns true if it is loaded. */
+/* Loads delays.ko for the functions in the list; true if it is loaded. */
 static bool begin_delays(void)
 {
 	char options[16384] = "places=";
