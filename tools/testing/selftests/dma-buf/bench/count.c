@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A QEMU plugin: what happens between bench_begin() and bench_end() on all CPUs
- * of the guest. For each such region, in order, one line goes to out=FILE:
+ * A QEMU plugin that counts between bench_begin() and bench_end() on all CPUs
+ * of the guest. For each such region, in order, it writes these lines to
+ * out=FILE:
  *
  *   region LOCKED
  *   line ADDRESS WRITES0 WRITES1	with lines=on, for each cache line of the
@@ -94,7 +95,7 @@ static void count_locked(unsigned int cpu, void *data)
 static void count_write(unsigned int cpu, uint32_t info, uint64_t vaddr,
 			void *data)
 {
-	/* QEMU 7.2 calls for loads as well, whatever it was asked for. */
+	/* QEMU 7.2 calls this for loads as well, despite QEMU_PLUGIN_MEM_W. */
 	if (in_region && vaddr >= KERNEL_SPACE && qemu_plugin_mem_is_store(info))
 		find(vaddr & ~63ULL)->count[cpu & 1]++;
 }
@@ -105,7 +106,7 @@ static void count_address(unsigned int cpu, void *data)
 		find((uintptr_t)data)->count[cpu & 1]++;
 }
 
-/* A LOCK prefix among the prefixes, or an exchange with memory, which implies it. */
+/* A LOCK prefix, or an exchange with memory, which implies it */
 static bool is_locked(const uint8_t *code, size_t size)
 {
 	size_t i = 0;

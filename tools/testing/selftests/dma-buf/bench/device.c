@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /dev/dma_buf_bench: builds scenes and measures in them, see bench.h. */
+/* /dev/dma_buf_bench: builds scenes and runs measurements, see bench.h. */
 
 #include <linux/anon_inodes.h>
 #include <linux/delay.h>
@@ -23,7 +23,7 @@ struct device *bench_device;
 static struct scene current_scene;
 static DECLARE_WAIT_QUEUE_HEAD(nobody);
 
-/* What lives just to be many: the files of buffers, or mere files. */
+/* Files that are only kept alive: of buffers, or plain ones */
 static struct file **live;
 static unsigned long nr_live;
 
@@ -59,7 +59,7 @@ static long bench_live(unsigned long count, struct file *(*make)(void))
 	return 0;
 }
 
-/* The caller pays for the last fput() on its way back to user space. */
+/* The final fput() runs on return to user space and is measured as well. */
 static long bench_cycle(unsigned long count, struct file *(*make)(void))
 {
 	struct file *file;
@@ -168,8 +168,9 @@ static long bench_hold(unsigned long ms)
 }
 
 /*
- * When QEMU counts instructions a CPU runs on until a timer of the machine
- * expires. This one does so 8192 times a second, and nobody takes its interrupt.
+ * When QEMU counts instructions, it switches CPUs only when a timer of the
+ * machine expires. Make the RTC's timer expire 8192 times a second; no driver
+ * handles its interrupt.
  */
 static long bench_take_turns(void)
 {
@@ -233,7 +234,7 @@ static long bench_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	}
 }
 
-/* The floor of polling a buffer: one walk over its fences. */
+/* The floor for polling a buffer: one walk over its fences */
 static __poll_t bench_poll(struct file *file, poll_table *table)
 {
 	poll_wait(file, &nobody, table);

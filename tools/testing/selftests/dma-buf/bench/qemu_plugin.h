@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Those parts of QEMU's plugin interface, version 1, that count.c needs. Debian
- * packages no header for it.
+ * The parts of QEMU's plugin interface, version 1, that count.c uses. No
+ * package of Debian has its header.
  */
 #ifndef DMA_BUF_BENCH_QEMU_PLUGIN_H
 #define DMA_BUF_BENCH_QEMU_PLUGIN_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What drivers call, each row one function; the module measures these itself. */
+/* Operations of drivers, one function for each row; measured in the module. */
 
 #include <linux/fdtable.h>
 #include <linux/file.h>
@@ -11,7 +11,7 @@
 struct row {
 	const char *name;
 	struct bench_scene scene;
-	bool locked;		/* the reservation, by us */
+	bool locked;		/* with the reservation lock held */
 	int (*prepare)(void);
 	void (*run)(void);
 	void (*finish)(void);
@@ -143,7 +143,7 @@ static void finish_vmap(void)
 static struct iosys_map shared;
 static refcount_t shared_count = REFCOUNT_INIT(1);
 
-/* Two counters that must not wrap: nobody can nest for less. */
+/* Nesting costs at least an increment and a decrement that cannot wrap. */
 static void floor_vmap(void)
 {
 	struct iosys_map map;

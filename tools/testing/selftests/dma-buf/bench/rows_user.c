@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What programs call, each row one function; and every row against growth. */
+/* Operations of programs, one function for each row; growth of all rows. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,15 +21,15 @@ struct row {
 	const char *name;
 	void (*run)(void);
 	struct bench_scene scene;
-	unsigned int count;	/* calls in a block, STEADY when not given */
+	unsigned int count;	/* calls in a block, default STEADY */
 	void (*prepare)(void);
 	void (*finish)(void);
-	bool fixed;		/* of no interest against growth */
-	bool fresh;		/* one call only in each scene */
+	bool fixed;		/* not measured for growth */
+	bool fresh;		/* new scene for each call */
 };
 
 static int fd;			/* the scene's buffer */
-static int other;		/* whatever else a row needs */
+static int other;		/* a second file of the row */
 static char path[64];
 
 static void null_ioctl(void)
@@ -135,7 +135,7 @@ static void import_sync_file(void)
 static void prepare_fence(void)
 {
 	other = must(ioctl(bench, BENCH_FENCE));
-	import_sync_file();	/* the first of many makes room for itself */
+	import_sync_file();	/* the first one allocates the slot */
 }
 
 static void export_sync_file(void)
@@ -275,7 +275,7 @@ static void measure_row(const struct row *row, const char *name, struct bench_sc
 	destroy_scene(fd);
 }
 
-/* Has the module measure all of its rows, with @suffix after their names. */
+/* Measures all rows of the module; appends @suffix to their names. */
 static void measure_kernel_rows(const char *suffix, struct bench_run with)
 {
 	struct bench_run run;
@@ -320,7 +320,7 @@ void measure_rows(void)
 	measure_kernel_rows("", (struct bench_run) { });
 }
 
-/* All rows once more, each with @suffix, in scenes that have @more of something. */
+/* Measures all rows, with @suffix, with @more fences or attachments. */
 static void grow(const char *suffix, struct bench_scene more)
 {
 	struct bench_run run = {

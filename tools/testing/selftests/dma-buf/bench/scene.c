@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A buffer without pages, whose exporter, importers and fences cost nothing. */
+/* A buffer without pages, with empty callbacks of exporter and importers. */
 
 #include <linux/device.h>
 #include <linux/slab.h>
@@ -87,7 +87,7 @@ const struct dma_buf_attach_ops bench_importer_ops = {
 
 struct scene_fence {
 	struct dma_fence base;
-	spinlock_t lock;	/* the fence's own, as dma_fence wants one */
+	spinlock_t lock;	/* for dma_fence_init() */
 };
 
 static const char *scene_fence_name(struct dma_fence *fence)
@@ -161,7 +161,7 @@ static int scene_add_fences(struct scene *scene, u32 count, bool signal)
 
 	for (i = 0; i < count && !ret; i++)
 		ret = scene_add_fence(scene);
-	/* Only now: a signalled fence would make room for the next one. */
+	/* Not earlier: the next fence would take the slot of a signalled one. */
 	for (i = 0; i < scene->nr_fences && signal; i++)
 		dma_fence_signal(scene->fences[i]);
 	return ret;

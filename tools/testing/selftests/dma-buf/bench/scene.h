@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The buffer that is measured, with its exporter, importers and fences. */
+/* The measured buffer with its exporter, importers and fences */
 #ifndef DMA_BUF_BENCH_SCENE_H
 #define DMA_BUF_BENCH_SCENE_H
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Process 1 of the guest that is measured. Loads the module, measures what
- * "measure=" on the kernel command line names, and ends the machine. Results
- * leave through the second serial port when everything is done, so that its
- * interrupts disturb nobody: lines of a name, a number of calls and their
- * instructions, the last one "end".
+ * Process 1 of the measured guest. Loads the module, runs the measurements that
+ * "measure=" on the kernel command line names, and powers off. Results are
+ * written to the second serial port after all measurements, so that its
+ * interrupts do not disturb them: lines of a name, a number of calls and their
+ * instructions, and at last "end".
  */
 
 #define _GNU_SOURCE
@@ -74,7 +74,7 @@ void destroy_scene(int fd)
 	must(ioctl(bench, BENCH_DESTROY));
 }
 
-/* Returns how long the text was. */
+/* Returns the length of the text. */
 unsigned long read_bufinfo(void)
 {
 	static char text[65536];
@@ -125,7 +125,7 @@ static void load_module(void)
 	bench = must(open(BENCH_PATH, O_RDWR | O_CLOEXEC));
 }
 
-/* Lines of a hash, address and name: for who profiles. */
+/* Lines of a hash, an address and a name, for profile.py */
 static void say_module_symbols(void)
 {
 	FILE *symbols = fopen("/proc/kallsyms", "re");
@@ -146,7 +146,7 @@ static unsigned long parameter(const char *name)
 	return value ? strtoul(value, NULL, 0) : 0;
 }
 
-/* So that two boots do not resemble each other more than two machines would. */
+/* Varies the state of the kernel's allocators from boot to boot. */
 static void do_something_else(unsigned long times)
 {
 	char name[32];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the parts of the measuring program share. */
+/* Shared by the source files of the measuring program */
 #ifndef DMA_BUF_BENCH_USER_H
 #define DMA_BUF_BENCH_USER_H
 
@@ -22,7 +22,7 @@ static inline uint64_t now(void)
 	return (uint64_t)high << 32 | low;
 }
 
-/* The C library's takes some twenty instructions of its own. */
+/* ioctl() of the C library adds some twenty instructions. */
 static inline long raw_ioctl(int fd, unsigned long request, const void *arg)
 {
 	long ret;
@@ -33,7 +33,7 @@ static inline long raw_ioctl(int fd, unsigned long request, const void *arg)
 	return ret;
 }
 
-/* A call that must not fail: nothing that is measured may. */
+/* A call that must not fail, in measurements and around them */
 #define must(call) ({							\
 	long must_ret = (call);						\
 	if (must_ret < 0)						\
@@ -43,14 +43,14 @@ static inline long raw_ioctl(int fd, unsigned long request, const void *arg)
 
 void fail(const char *what);
 
-/* One line for the host: NAME, how many calls, how many instructions. */
+/* Writes a line: @name, number of calls, number of instructions */
 void say(const char *name, unsigned int count, uint64_t ticks);
-/* One more: NAME, the figure itself. */
+/* Writes a line: @name, 0, the figure */
 void say_figure(const char *name, uint64_t value);
 
-/* Calls @run so often; returns how many instructions that took. */
+/* Calls @run @count times; returns the number of instructions. */
 uint64_t run_block(void (*run)(void), unsigned int count);
-/* What run_block() costs by itself. */
+/* For the overhead of run_block() */
 void do_nothing(void);
 
 int build_scene(struct bench_scene scene);

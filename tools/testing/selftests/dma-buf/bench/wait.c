@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What has to do with waiting: blocked pollers, and what blocks others. */
+/* Measurements of waiting: blocked pollers, and operations that block others */
 
 #define _GNU_SOURCE
 #include <poll.h>
@@ -17,7 +17,7 @@
 
 #include "user.h"
 
-/* What the processes tell each other. */
+/* Shared by the processes */
 static struct {
 	atomic_uint started, finished;
 	atomic_ulong wakes;
@@ -50,8 +50,9 @@ static unsigned long times_blocked(void)
 }
 
 /*
- * Starts a process that preempts all others whenever it can run. It polls at once, or
- * after a byte from the pipe @go if that is not negative.
+ * Starts a poller that preempts all other processes when it can run. It polls
+ * at once, or after it has read a byte from the pipe @go if that is not
+ * negative.
  */
 static pid_t start_poller(int fd, int go)
 {
@@ -72,7 +73,7 @@ static pid_t start_poller(int fd, int go)
 	shared->wakes += times_blocked() - wakes;
 	shared->finished++;
 	for (;;)
-		pause();	/* to exit is not what is measured */
+		pause();	/* exit is not measured */
 }
 
 static int export_sync_file(int fd)
@@ -96,10 +97,10 @@ struct blocked {
 	bool reverse;		/* the last fence signals first */
 	bool sync_file;		/* poll a sync_file of the buffer */
 	bool last;		/* count from the signal of the last fence on */
-	bool whole;		/* count the pollers' way to sleep as well */
+	bool whole;		/* count the calls to poll() as well */
 };
 
-/* Signal the fences from number @from to @to, in their order. */
+/* Signals the fences from number @from to @to, in order. */
 static void signal_fences(struct blocked what, unsigned int from, unsigned int to)
 {
 	for (unsigned int i = from; i < to; i++)
@@ -128,7 +129,7 @@ static void measure_blocked(struct blocked what)
 
 	bench_begin();
 	begin = now();
-	/* Each poller runs, and sleeps, before the write returns. */
+	/* Each poller runs and blocks before the write returns. */
 	for (i = 0; what.whole && i < pollers; i++)
 		must(write(go[1], "", 1));
 	signal_fences(what, what.last ? fences - 1 : 0, fences);
@@ -185,7 +186,7 @@ void measure_pollers(void)
 	}
 }
 
-/* Lists buffers all the time, without the buffer @spare. */
+/* Starts a process that reads bufinfo in a loop and has no file @spare. */
 static pid_t start_reader(int spare)
 {
 	pid_t pid = must(fork());
@@ -209,7 +210,10 @@ static uint64_t time_poll(int fd)
 
 #define HELD_MS	1000
 
-/* While a driver holds a reservation: what else has to wait? Times, not work. */
+/*
+ * Measures which operations wait while a driver holds a reservation lock:
+ * times, not instructions.
+ */
 static void measure_held(void)
 {
 	int fd = build_scene((struct bench_scene) { .fences = 1, .unsignalled = 1 });
@@ -225,7 +229,7 @@ static void measure_held(void)
 	must(ioctl(bench, BENCH_HOLD, HELD_MS));
 	reader = start_reader(another);
 	wait_for(&shared->started, 1);
-	usleep(50000);		/* the reader comes to the buffer that is held */
+	usleep(50000);		/* the reader reaches the locked buffer */
 	begin = now();
 	another = must(ioctl(bench, BENCH_EXPORT));
 	exported = now() - begin;
@@ -262,7 +266,7 @@ static unsigned long slab_kib(void)
 	return kib;
 }
 
-/* Slab memory of one more, from 20,000 to 60,000 of them. */
+/* Slab memory for each object, from 20,000 to 60,000 of them */
 static void measure_memory(const char *name, unsigned long request)
 {
 	unsigned long before;
@@ -272,7 +276,7 @@ static void measure_memory(const char *name, unsigned long request)
 	must(ioctl(bench, request, 60000));
 	say_figure(name, (slab_kib() - before) * 1024 / 40000);
 	must(ioctl(bench, request, 0));
-	usleep(300000);		/* what was freed through RCU is free */
+	usleep(300000);		/* for memory that is freed through RCU */
 }
 
 static void measure_bufinfo(unsigned int live)
@@ -312,8 +316,8 @@ static void pin_to(int cpu)
 }
 
 /*
- * QEMU gives the first CPU all the time there is until the next timer, unless
- * this is executed: then it is the other one's turn.
+ * QEMU runs one CPU until the next timer expires, unless that CPU executes this
+ * instruction: then it switches to the other one.
  */
 static void other_cpu(void)
 {
@@ -351,8 +355,8 @@ static void run_and_meet(void (*run)(void), int times, atomic_uint *counter)
 }
 
 /*
- * Two processes, one a CPU, do the same, a call in turn. The plugin sees which
- * cache lines they share.
+ * Two processes, one on each CPU, make the same calls in turn. The plugin finds
+ * the cache lines that both write.
  */
 static void measure_pair(const char *name, void (*run)(void))
 {
@@ -387,7 +391,7 @@ void measure_two_cpus(void)
 #define CYCLES		5000
 #define CYCLES_NS	3000000000ULL
 
-/* As many cycles as fit in a few seconds; the time of one, and of the slowest. */
+/* Runs cycles for up to CYCLES_NS; reports the mean and the longest time. */
 static void measure_export_beside(const char *name)
 {
 	uint64_t start = now(), begin, took, worst = 0, total = 0;
