@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# Draws table.tsv as table.png: gnuplot -e "directory='...'" chart.gnuplot
+# Draws table.png from table.tsv: gnuplot -e "directory='...'" chart.gnuplot
 set terminal pngcairo noenhanced size 1100,1400 font "sans,10"
 set output directory."/table.png"
 set datafile separator "\t"

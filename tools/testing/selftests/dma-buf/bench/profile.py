@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Tell which functions a row's instructions are in: profile.py ROW DIRECTORY VMLINUX
+"""Print a row's instructions by function: profile.py ROW DIRECTORY [VMLINUX]
 
-Without VMLINUX, prints the row's place among the regions that the plugin sees.
+Without VMLINUX, prints the row's number among the plugin's regions.
 Otherwise prints instructions a call by function, from DIRECTORY/profile.count.
 """
 import bisect

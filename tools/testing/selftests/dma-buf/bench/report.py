@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Compare what the guests measured: report.py DIRECTORY TARGETS [same]
+"""Compare the measurements of two kernels: report.py DIRECTORY TARGETS [same]
 
 DIRECTORY has stock/ and ours/, each with boot1, boot2, ... and growth (one CPU,
-counted by the guest's clock), locked and locked.count (one CPU, with the plugin), pair and
-pair.count (two CPUs, with the plugin) and beside (two CPUs). Writes table.txt,
-table.tsv and growth.tsv there. Exits 1 when something is worse than stock or
-misses its target, unless TARGETS accepts that; with "same", where both are stock, when anything differs.
+counted by the guest's clock), locked and locked.count (one CPU, with the
+plugin), pair and pair.count (two CPUs, with the plugin) and beside (two CPUs).
+Writes table.txt, table.tsv and growth.tsv there. Exits 1 when a row is worse
+than stock or misses its target, unless TARGETS accepts that; with "same", where
+both are stock, when any row differs.
 """
 import math
 import re
@@ -17,13 +18,13 @@ from pathlib import Path
 SIDES = ("stock", "ours")
 GROWTH = re.compile(r"(.*) @(live|fences|attachments|pollers)=(\d+)$")
 HALF_OF_PAIR = 0.5
-# A seq_file that does not fit is shown again into twice the space: a linear text
-# may cost 4**0.25 too much between two measurements.
+# A seq_file that overflows is shown again, in a buffer of twice the size: a linear
+# text may cost 4**0.25 too much between two measurements.
 ABOVE_LINEAR = 1.25
 
 
 def read_guest(path):
-    """The lines that a guest wrote, as (name, count, value)."""
+    """The lines of a guest, as (name, count, value)."""
     lines = path.read_text().splitlines()
     if not lines or lines[-1] != "end":
         sys.exit(f"bench: {path}: {lines[-1] if lines else 'empty'}, see {path}.console")
@@ -35,7 +36,7 @@ def read_guest(path):
 
 
 def read_regions(path):
-    """What the plugin saw: for each region its locked instructions and lines."""
+    """For each region, the plugin's count of locked instructions, and its lines."""
     regions = []
     for line in path.read_text().splitlines():
         key, *rest = line.split()
@@ -58,7 +59,7 @@ def measured(path):
 
 
 def read_side(path):
-    """Everything about one kernel, by (unit, name); growth by (name, what)."""
+    """All results of one kernel, by (unit, name); growth by (name, parameter)."""
     result, growth = {}, defaultdict(dict)
     boots = [measured(boot) for boot in sorted(path.glob("boot?"))]
     for name in boots[0][0]:
@@ -114,7 +115,7 @@ def show(value):
 
 
 def compare(sides, targets, same):
-    """The table's rows, and a line for each row that is not as it should be."""
+    """The table's rows, and a complaint for each row that is not acceptable."""
     stock, ours = sides
     rows, complaints = [], []
     for name, unit, floor, reach, most_locked, accepted in targets:
@@ -126,7 +127,7 @@ def compare(sides, targets, same):
         old, new = stock[key], ours[key]
         bottom = ours.get((unit, floor))
         if unit == "lines" and bottom is not None:
-            # only what is dma-buf's own, not what every file has
+            # only dma-buf's own lines, not those of every file
             old, new = max(0, old - stock[unit, floor]), max(0, new - bottom)
         ratio = new / old if old > 0 else None
         locks = [side.get(("locked", name)) if unit == "insns" else None for side in sides]
@@ -157,7 +158,7 @@ def compare(sides, targets, same):
 
 
 def exponent(points):
-    """The slope of the fitted line through the last three, log against log."""
+    """The slope of the line fitted to the last three points, log against log."""
     tail = sorted(points.items())[-3:]
     xs = [math.log(x) for x, _ in tail]
     ys = [math.log(max(y, 1)) for _, y in tail]
@@ -167,7 +168,7 @@ def exponent(points):
 
 
 def compare_growth(growths, out):
-    """Writes growth.tsv; returns the table of what grows, and complaints."""
+    """Writes growth.tsv; returns the table of growing rows, and complaints."""
     text, complaints = [], []
     with open(out, "w") as tsv:
         print("op", "against", "stock^", "ours^", "stock", "ours", sep="\t", file=tsv)
