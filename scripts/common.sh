@@ -4,47 +4,47 @@
 # Sourced by every verb, from the top of this tree: sets the variables and locks the
 # build directory. "make" without a target prints the lines that start with "#:".
 #
-#: make run      carry a picture through dma-bufs: picture in, pictures out
+#: make run      pass a picture through dma-bufs, and compare the results with it
 #: make test     run the KUnit suites and the kselftests in QEMU
-#: make pipeline frames from a camera to a display, without a copy
-#: make drivers  compile everybody else's code against these headers
+#: make pipeline pass frames from a camera to a display, without a copy
+#: make drivers  compile all users of dma-bufs in the kernel against these headers
 #: make tree     lay this tree over the base kernel
 #: make build    build the kernel, the kselftests and the initramfs
 #: make shell    boot into a shell
-#: make coverage what the tests reach of the core, line by line
-#: make mutate   break the core in 100 places, and see whether the tests notice
-#: make bench    measure every operation against the kernel as it was
-#: make sanitize try to break it: checkers, races, fuzzing, load, other machines
+#: make coverage report which lines and branches of the core the tests reach
+#: make mutate   break the core in 100 places, and check that the tests notice
+#: make bench    measure every operation, and compare with the base kernel
+#: make sanitize stress the core: checkers, races, fuzzing, load, other machines
 #: make check    run the static checks
-#: make backport make the patches in backports/ anew, after a change of the tree
+#: make backport regenerate the patches in backports/, after a change of the tree
 #: make docs     build the documentation as HTML
 #: make clean    remove the build directory
 #:
 #: Variables, all optional:
-#:   BASE=VERSION the kernel to lay it over: 7.3 (default), from a suite of Debian that
-#:                this one can fetch it from, or 6.12, which Debian 12 has. Where 7.3
-#:                is not to be had, the default is 6.12
-#:   KERNEL=PATH  one of your own: a tarball or directory of Linux 7.3.y or 6.12.y. A
+#:   BASE=VERSION the kernel to lay it over: 7.3 (default), fetched from another suite
+#:                of Debian, or 6.12, a package of Debian 12. If 7.3 cannot be
+#:                fetched, the default is 6.12
+#:   KERNEL=PATH  your own source: a tarball or directory of Linux 7.3.y or 6.12.y. A
 #:                directory is copied once: "make clean" after a change in it
-#:   CACHE=DIR    where fetched sources are kept (default: ~/.cache/dma-buf)
-#:   SUITE=NAME   where 7.3 is fetched from if CACHE has none (default: trixie-backports)
+#:   CACHE=DIR    directory of fetched sources (default: ~/.cache/dma-buf)
+#:   SUITE=NAME   suite to fetch 7.3 from if CACHE has none (default: trixie-backports)
 #:   O=DIR        the build directory (default: build), with a part for each base
 #:   STOCK=1      test the base kernel instead, same config, same tests
 #:   STOCK=both   "make bench" compares the base kernel with itself
-#:   PROFILE=ROW  "make bench" tells what one row of its table spends where
+#:   PROFILE=ROW  "make bench" prints the instructions of this row by function
 #:   DEBUG=1      KASAN, lockdep, kmemleak and others
 #:   ACCEL=kvm    use hardware virtualization (default: tcg, emulation)
-#:   CONFIG=NAME  another kernel: kcsan, rt, or rich in drivers and programs of
-#:                others; or one for another machine: i386, arm64 or s390x
+#:   CONFIG=NAME  another kernel: kcsan, rt, or rich, with more drivers and third-party
+#:                programs; or one for another machine: i386, arm64 or s390x
 #:   T=AREA       test one area only, for example T=poll; "make sanitize": these parts
-#:   PARAMETERS=  more for the command line of "make test", for example RACE_MS=60000
-#:   LIMIT=N      how many seconds the guest of "make test" may take
-#:   RAM=SIZE     how much memory the guest has (default: what it needs, 1G or more)
-#:   RACE_MS=N    how long two calls meet in "make sanitize": up to 250000 ms
+#:   PARAMETERS=  more for the kernel command line of "make test", e.g. RACE_MS=60000
+#:   LIMIT=N      time limit for the guest of "make test", in seconds
+#:   RAM=SIZE     memory of the guest (default: 1G, or more for some kernels)
+#:   RACE_MS=N    duration of each race in "make sanitize": up to 250000 ms
 #:   FUZZ_CALLS=N, LOAD_BUFFERS=N
-#:                how many calls at random, and buffers, it has
-#:   FUZZ_SEED=N  other calls at random (default: 1)
-#:   INPUT=FILE   the picture to run with
+#:                number of random calls, and of buffers, in "make sanitize"
+#:   FUZZ_SEED=N  seed of the random calls (default: 1)
+#:   INPUT=FILE   picture for "make run"
 #:   ORIGINALITY=PROGRAM
 #:                one more static check: prints a line for each problem
 
@@ -103,14 +103,14 @@ kernel_version()
 # /usr/src is installed by scripts/tree. On failure the reason is in $why.
 find_kernel()
 {
-	know_base "$BASE" || die "BASE=$BASE: there are 7.3 and 6.12"
+	know_base "$BASE" || die "BASE=$BASE: must be 7.3 or 6.12"
 	KERNEL=/usr/src/$tarball
 	[ -n "$suite" ] || return 0
 	KERNEL=$CACHE/$tarball
 	[ ! -e "$KERNEL" ] || return 0
 	echo "fetching $package" >&2
 	why=$(scripts/fetch "$package" "$suite" "$CACHE" 2>&1) && return
-	why="$package is not to be had from $suite: $(echo "$why" | tail -n 1 | sed 's/\.$//')"
+	why="$package cannot be fetched from $suite: $(echo "$why" | tail -n 1 | sed 's/\.$//')"
 	return 1
 }
 
@@ -129,7 +129,7 @@ settle_base()
 	else
 		BASE=$default_base
 		find_kernel || {
-			echo "$why; going on with BASE=$fallback_base" >&2
+			echo "$why; using BASE=$fallback_base" >&2
 			BASE=$fallback_base
 			find_kernel
 		}
@@ -161,7 +161,7 @@ rich)	export MACHINE=q35 ;;
 i386)	machine=i386 arch=i386 ;;
 arm64)	machine=arm64 arch=arm64 cross=aarch64-linux-gnu- image=arch/arm64/boot/Image ;;
 s390x)	machine=s390x arch=s390 cross=s390x-linux-gnu- image=arch/s390/boot/bzImage ;;
-*)	die "CONFIG=$CONFIG: kcsan, rt, rich, i386, arm64 or s390x" ;;
+*)	die "CONFIG=$CONFIG: must be kcsan, rt, rich, i386, arm64 or s390x" ;;
 esac
 image=$kbuild/$image
 initramfs=$kbuild/initramfs.cpio.gz
@@ -181,13 +181,13 @@ export MEMORY="${RAM:-$memory}"
 case $ACCEL in
 tcg)	;;
 kvm)	if ! [ -w /dev/kvm ] || ! grep -qwE 'vmx|svm' /proc/cpuinfo; then
-		die "ACCEL=kvm: no hardware virtualization here, leave it out"
+		die "ACCEL=kvm: this machine has no hardware virtualization"
 	fi ;;
-*)	die "ACCEL=$ACCEL: tcg or kvm" ;;
+*)	die "ACCEL=$ACCEL: must be tcg or kvm" ;;
 esac
 
 # For verbs that use tools or guest programs of x86_64 only
 only_x86_64()
 {
-	[ $machine = x86_64 ] || die "CONFIG=$CONFIG: this is for \"make test\""
+	[ $machine = x86_64 ] || die "CONFIG=$CONFIG is for \"make test\" only"
 }
