@@ -18,7 +18,7 @@ def find_row(guest, row):
     for place, (name, count) in enumerate(regions):
         if name == row:
             return place, count
-    sys.exit(f"bench: no row is called \"{row}\": " +
+    sys.exit(f"bench: no row \"{row}\", rows are: " +
              "; ".join(dict.fromkeys(name for name, _ in regions)))
 
 
@@ -50,7 +50,7 @@ def main():
     for name, instructions in total.most_common():
         if instructions >= count / 10:
             print(f"{instructions / count:10.1f} {name}")
-    print(f"{sum(total.values()) / count:10.1f} in all, {directory.name}, {row}")
+    print(f"{sum(total.values()) / count:10.1f} total, {directory.name}, {row}")
 
 
 main()

@@ -201,7 +201,7 @@ def main():
     rows, complaints = compare(results, list(read_targets(targets)), same)
     grows, too_much = compare_growth(growths, directory / "growth.tsv")
 
-    text = table_text(rows) + ["", "growth, as n to the power of: stock, ours, ours' figures"]
+    text = table_text(rows) + ["", "growth, exponent of n: stock, ours; figures of ours"]
     text += grows
     (directory / "table.txt").write_text("\n".join(text) + "\n")
     with open(directory / "table.tsv", "w") as tsv:

@@ -22,7 +22,7 @@
 static char *places[DELAYS_MAX];
 static unsigned int num_places;
 module_param_array(places, charp, &num_places, 0);
-MODULE_PARM_DESC(places, "the functions, with commas between");
+MODULE_PARM_DESC(places, "comma-separated list of functions");
 
 /**
  * struct delays_place - a function in which calls are delayed
@@ -72,7 +72,7 @@ static int __init delays_init(void)
 		delays[i].probe.pre_handler = delays_hold_up;
 		ret = register_kprobe(&delays[i].probe);
 		if (ret) {
-			pr_err("%s: no place to wait: %d\n", places[i], ret);
+			pr_err("%s: cannot be probed: %d\n", places[i], ret);
 			delays_remove(i);
 			return ret;
 		}
@@ -93,5 +93,5 @@ static void __exit delays_exit(void)
 
 module_init(delays_init);
 module_exit(delays_exit);
-MODULE_DESCRIPTION("Holds up whoever enters a function");
+MODULE_DESCRIPTION("Delays tasks in functions at random");
 MODULE_LICENSE("GPL");

@@ -20,7 +20,7 @@
 
 static char *bug = "";
 module_param(bug, charp, 0);
-MODULE_PARM_DESC(bug, "which bug");
+MODULE_PARM_DESC(bug, "name of the bug");
 
 /* Far longer than the limits that the checkers are set to for these bugs */
 #define PLANTED_LONG_MS	15000
@@ -236,5 +236,5 @@ static void __exit planted_exit(void)
 
 module_init(planted_init);
 module_exit(planted_exit);
-MODULE_DESCRIPTION("Bugs for the checkers to find");
+MODULE_DESCRIPTION("Bugs to test the kernel's checkers with");
 MODULE_LICENSE("GPL");

@@ -60,7 +60,7 @@ wait $qemu || status=$?
 
 last_words()
 {
-	echo "the console's last lines ($results/console.log):" >&2
+	echo "last lines of the console ($results/console.log):" >&2
 	tail -n "${1:-15}" "$results/console.log" | sed 's/\r$//; s/^/    /' >&2
 }
 
@@ -69,7 +69,7 @@ if [ "$(tail -n 1 "$results/verdict")" = end ]; then
 		exit 1
 	fi
 elif [ $status -eq 124 ]; then
-	echo "the guest hung: ended after $seconds seconds" >&2
+	echo "the guest hung, and was killed after $seconds seconds" >&2
 	last_words
 	exit 1
 elif [ $status -gt 128 ]; then

@@ -404,9 +404,9 @@ static void report_differences(void)
 		if (seen[i] || *parameter("only", ""))
 			continue;
 		if (needs && access(needs, F_OK))
-			fprintf(report, "# difference:   not looked for: no %s\n", needs);
+			fprintf(report, "# difference:   not checked: no %s\n", needs);
 		else
-			problem("the base kernel did not show: %s", differences[i].name);
+			problem("difference not found on the base kernel: %s", differences[i].name);
 	}
 }
 
@@ -421,7 +421,7 @@ static bool begin_delays(void)
 		return false;
 	f = fopen(TESTS "/places", "re");
 	if (!f) {
-		problem("no list of places: %m");
+		problem("cannot open the list of functions: %m");
 		return false;
 	}
 	used += fread(options + used, 1, sizeof(options) - 1 - used, f);
@@ -447,7 +447,7 @@ static void check_races_at_boot(void)
 
 	while (f && fgets(line, sizeof(line), f))
 		if (strstr(line, "not ok "))
-			problem("a race at boot: %s", line);
+			problem("race suite at boot: %s", line);
 	if (f)
 		fclose(f);
 }
@@ -551,7 +551,7 @@ static void run_shell(void)
 {
 	static const char script[] =
 		"/bin/busybox --install -s /bin; "
-		"echo 'tests are in " TESTS ", exit ends the machine'; "
+		"echo 'tests are in " TESTS ", exit powers off'; "
 		"cd " TESTS " && exec sh -i";
 	pid_t pid = fork();
 
@@ -724,7 +724,7 @@ static int keep_counters(const char *path, const struct stat *st, int type,
 	while (in && out && (len = fread(buffer, 1, sizeof(buffer), in)) > 0)
 		fwrite(buffer, 1, len, out);
 	if (!in || !out || fclose(out))
-		problem("cannot keep %s", path);
+		problem("cannot save %s", path);
 	if (in)
 		fclose(in);
 	return 0;
