@@ -3,7 +3,7 @@
 # The verbs of this tree; each is a script of the same name in scripts/.
 
 export BASE KERNEL CACHE SUITE O STOCK DEBUG ACCEL CONFIG T PARAMETERS LIMIT RAM INPUT PROFILE \
-	ORIGINALITY
+	EXTRA_CHECK
 
 VERBS := run test pipeline drivers tree build shell coverage mutate bench sanitize docs check \
 	 backport clean

@@ -45,7 +45,7 @@
 #:                number of random calls, and of buffers, in "make sanitize"
 #:   FUZZ_SEED=N  seed of the random calls (default: 1)
 #:   INPUT=FILE   picture for "make run"
-#:   ORIGINALITY=PROGRAM
+#:   EXTRA_CHECK=PROGRAM
 #:                one more static check: prints a line for each problem
 
 die()
