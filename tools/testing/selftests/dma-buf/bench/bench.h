@@ -48,8 +48,8 @@ struct bench_run {
 #define BENCH_CYCLE	_IO('B', 9)	/* export and put ARG buffers */
 #define BENCH_CYCLE_FILES _IO('B', 10)	/* the same with plain files */
 #define BENCH_FENCE	_IO('B', 11)	/* a sync_file, unsignalled; returns an fd */
-#define BENCH_TAKE_TURNS _IO('B', 13)	/* make QEMU switch CPUs often */
 #define BENCH_RUN	_IOWR('B', 12, struct bench_run) /* -ENOENT: no such row */
+#define BENCH_TAKE_TURNS _IO('B', 13)	/* make QEMU switch CPUs often */
 
 /*
  * Marks for the counting plugin: two instructions without effect, which no
