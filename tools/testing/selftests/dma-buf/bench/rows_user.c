@@ -34,7 +34,7 @@ static char path[64];
 
 static void null_ioctl(void)
 {
-	raw_ioctl(bench, BENCH_NULL, NULL);
+	inline_ioctl(bench, BENCH_NULL, NULL);
 }
 
 static void poll_one(int what, short events)
@@ -66,29 +66,29 @@ static void floor_poll_walk(void)
 
 static void prepare_eventfd(void)
 {
-	other = must(eventfd(1, EFD_CLOEXEC));
+	other = checked(eventfd(1, EFD_CLOEXEC));
 }
 
 static void prepare_busy_eventfd(void)
 {
-	other = must(eventfd(0, EFD_CLOEXEC));
+	other = checked(eventfd(0, EFD_CLOEXEC));
 }
 
 static void prepare_epoll(void)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT };
 
-	other = must(epoll_create1(EPOLL_CLOEXEC));
-	must(epoll_ctl(other, EPOLL_CTL_ADD, fd, &event));
+	other = checked(epoll_create1(EPOLL_CLOEXEC));
+	checked(epoll_ctl(other, EPOLL_CTL_ADD, fd, &event));
 }
 
 static void prepare_epoll_eventfd(void)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT };
-	int ready = must(eventfd(1, EFD_CLOEXEC));
+	int ready = checked(eventfd(1, EFD_CLOEXEC));
 
-	other = must(epoll_create1(EPOLL_CLOEXEC));
-	must(epoll_ctl(other, EPOLL_CTL_ADD, ready, &event));
+	other = checked(epoll_create1(EPOLL_CLOEXEC));
+	checked(epoll_ctl(other, EPOLL_CTL_ADD, ready, &event));
 }
 
 static void finish_other(void)
@@ -107,7 +107,7 @@ static void sync_cpu(uint64_t flags)
 {
 	struct dma_buf_sync sync = { .flags = flags };
 
-	raw_ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
+	inline_ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
 }
 
 static void sync_start(void)
@@ -122,19 +122,19 @@ static void sync_end(void)
 
 static void set_name(void)
 {
-	raw_ioctl(fd, DMA_BUF_SET_NAME_B, "a buffer");
+	inline_ioctl(fd, DMA_BUF_SET_NAME_B, "a buffer");
 }
 
 static void import_sync_file(void)
 {
 	struct dma_buf_import_sync_file arg = { .flags = DMA_BUF_SYNC_WRITE, .fd = other };
 
-	raw_ioctl(fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &arg);
+	inline_ioctl(fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &arg);
 }
 
 static void prepare_fence(void)
 {
-	other = must(ioctl(bench, BENCH_FENCE));
+	other = checked(ioctl(bench, BENCH_FENCE));
 	import_sync_file();	/* the first one allocates the slot */
 }
 
@@ -142,7 +142,7 @@ static void export_sync_file(void)
 {
 	struct dma_buf_export_sync_file arg = { .flags = DMA_BUF_SYNC_RW };
 
-	raw_ioctl(fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg);
+	inline_ioctl(fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg);
 	close(arg.fd);
 }
 
@@ -153,7 +153,7 @@ static void floor_eventfd(void)
 
 static void export_close(void)
 {
-	close(raw_ioctl(bench, BENCH_EXPORT, NULL));
+	close(inline_ioctl(bench, BENCH_EXPORT, NULL));
 }
 
 static void seek(void)
@@ -300,11 +300,11 @@ static void measure_cycle(const char *name, unsigned long request, unsigned int 
 {
 	uint64_t begin;
 
-	must(ioctl(bench, request, count));
+	checked(ioctl(bench, request, count));
 	for (unsigned int block = 0; block < blocks; block++) {
 		bench_begin();
 		begin = now();
-		must(ioctl(bench, request, count));
+		checked(ioctl(bench, request, count));
 		begin = now() - begin;
 		bench_end();
 		say(name, count, begin);
@@ -347,10 +347,10 @@ static void grow_live(unsigned int count)
 {
 	char suffix[32];
 
-	must(ioctl(bench, BENCH_LIVE, count));
+	checked(ioctl(bench, BENCH_LIVE, count));
 	snprintf(suffix, sizeof(suffix), " @live=%u", count);
 	grow(suffix, (struct bench_scene) { });
-	must(ioctl(bench, BENCH_LIVE, 0));
+	checked(ioctl(bench, BENCH_LIVE, 0));
 }
 
 void measure_growth(void)

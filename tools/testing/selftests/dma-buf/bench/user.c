@@ -65,24 +65,24 @@ uint64_t run_block(void (*run)(void), unsigned int count)
 
 int build_scene(struct bench_scene scene)
 {
-	return must(ioctl(bench, BENCH_SCENE, &scene));
+	return checked(ioctl(bench, BENCH_SCENE, &scene));
 }
 
 void destroy_scene(int fd)
 {
 	close(fd);
-	must(ioctl(bench, BENCH_DESTROY));
+	checked(ioctl(bench, BENCH_DESTROY));
 }
 
 /* Returns the length of the text. */
 unsigned long read_bufinfo(void)
 {
 	static char text[65536];
-	int fd = must(open(BUFINFO, O_RDONLY | O_CLOEXEC));
+	int fd = checked(open(BUFINFO, O_RDONLY | O_CLOEXEC));
 	unsigned long total = 0;
 	ssize_t len;
 
-	while ((len = must(read(fd, text, sizeof(text)))) > 0)
+	while ((len = checked(read(fd, text, sizeof(text)))) > 0)
 		total += len;
 	close(fd);
 	return total;
@@ -91,7 +91,7 @@ unsigned long read_bufinfo(void)
 static void mount_filesystem(const char *type, const char *where)
 {
 	mkdir(where, 0755);
-	must(mount(type, where, type, 0, NULL));
+	checked(mount(type, where, type, 0, NULL));
 }
 
 static void open_console(void)
@@ -105,24 +105,24 @@ static void open_console(void)
 
 static void open_results(void)
 {
-	int fd = must(open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC));
+	int fd = checked(open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC));
 	struct termios raw;
 
-	must(tcgetattr(fd, &raw));
+	checked(tcgetattr(fd, &raw));
 	cfmakeraw(&raw);
 	cfsetspeed(&raw, B115200);
-	must(tcsetattr(fd, TCSANOW, &raw));
+	checked(tcsetattr(fd, TCSANOW, &raw));
 	results = fdopen(fd, "w");
 	setvbuf(results, NULL, _IOFBF, 4 << 20);
 }
 
 static void load_module(void)
 {
-	int fd = must(open("/bench.ko", O_RDONLY | O_CLOEXEC));
+	int fd = checked(open("/bench.ko", O_RDONLY | O_CLOEXEC));
 
-	must(syscall(SYS_finit_module, fd, "", 0));
+	checked(syscall(SYS_finit_module, fd, "", 0));
 	close(fd);
-	bench = must(open(BENCH_PATH, O_RDWR | O_CLOEXEC));
+	bench = checked(open(BENCH_PATH, O_RDWR | O_CLOEXEC));
 }
 
 /* Lines of a hash, an address and a name, for profile.py */
@@ -153,7 +153,7 @@ static void do_something_else(unsigned long times)
 
 	for (unsigned long i = 0; i < times * 37; i++) {
 		snprintf(name, sizeof(name), "/tmp%lu", i);
-		close(must(open(name, O_RDWR | O_CREAT, 0600)));
+		close(checked(open(name, O_RDWR | O_CREAT, 0600)));
 		getppid();
 	}
 }

@@ -23,7 +23,7 @@ static inline uint64_t now(void)
 }
 
 /* ioctl() of the C library adds some twenty instructions. */
-static inline long raw_ioctl(int fd, unsigned long request, const void *arg)
+static inline long inline_ioctl(int fd, unsigned long request, const void *arg)
 {
 	long ret;
 
@@ -34,11 +34,11 @@ static inline long raw_ioctl(int fd, unsigned long request, const void *arg)
 }
 
 /* A call that must not fail, in measurements and around them */
-#define must(call) ({							\
-	long must_ret = (call);						\
-	if (must_ret < 0)						\
+#define checked(call) ({						\
+	long checked_ret = (call);					\
+	if (checked_ret < 0)						\
 		fail(#call);						\
-	must_ret;							\
+	checked_ret;							\
 })
 
 void fail(const char *what);

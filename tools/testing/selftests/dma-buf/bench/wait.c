@@ -37,8 +37,8 @@ static void share(void)
 
 static void stop(pid_t pid)
 {
-	must(kill(pid, SIGKILL));
-	must(waitpid(pid, NULL, 0));
+	checked(kill(pid, SIGKILL));
+	checked(waitpid(pid, NULL, 0));
 }
 
 static unsigned long times_blocked(void)
@@ -58,18 +58,18 @@ static pid_t start_poller(int fd, int go)
 {
 	struct sched_param first = { .sched_priority = 1 };
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-	pid_t pid = must(fork());
+	pid_t pid = checked(fork());
 	unsigned long wakes;
 	char byte;
 
 	if (pid)
 		return pid;
-	must(sched_setscheduler(0, SCHED_FIFO, &first));
+	checked(sched_setscheduler(0, SCHED_FIFO, &first));
 	shared->started++;
 	if (go >= 0)
-		must(read(go, &byte, 1));
+		checked(read(go, &byte, 1));
 	wakes = times_blocked();
-	must(poll(&pfd, 1, -1));
+	checked(poll(&pfd, 1, -1));
 	shared->wakes += times_blocked() - wakes;
 	shared->finished++;
 	for (;;)
@@ -80,7 +80,7 @@ static int export_sync_file(int fd)
 {
 	struct dma_buf_export_sync_file arg = { .flags = DMA_BUF_SYNC_READ };
 
-	must(ioctl(fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg));
+	checked(ioctl(fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg));
 	return arg.fd;
 }
 
@@ -120,7 +120,7 @@ static void measure_blocked(struct blocked what)
 
 	share();
 	if (what.whole)
-		must(pipe(go));
+		checked(pipe(go));
 	for (i = 0; i < pollers; i++)
 		pids[i] = start_poller(polled, go[0]);
 	wait_for(&shared->started, pollers);
@@ -131,7 +131,7 @@ static void measure_blocked(struct blocked what)
 	begin = now();
 	/* Each poller runs and blocks before the write returns. */
 	for (i = 0; what.whole && i < pollers; i++)
-		must(write(go[1], "", 1));
+		checked(write(go[1], "", 1));
 	signal_fences(what, what.last ? fences - 1 : 0, fences);
 	wait_for(&shared->finished, pollers);
 	begin = now() - begin;
@@ -189,7 +189,7 @@ void measure_pollers(void)
 /* Starts a process that reads bufinfo in a loop and has no file @spare. */
 static pid_t start_reader(int spare)
 {
-	pid_t pid = must(fork());
+	pid_t pid = checked(fork());
 
 	if (pid)
 		return pid;
@@ -204,7 +204,7 @@ static uint64_t time_poll(int fd)
 	struct pollfd pfd = { .fd = fd, .events = POLLIN | POLLOUT };
 	uint64_t begin = now();
 
-	must(poll(&pfd, 1, 0));
+	checked(poll(&pfd, 1, 0));
 	return now() - begin;
 }
 
@@ -221,30 +221,30 @@ static void measure_held(void)
 	int another = -1;
 	pid_t reader;
 
-	must(ioctl(bench, BENCH_HOLD, HELD_MS));
+	checked(ioctl(bench, BENCH_HOLD, HELD_MS));
 	say_figure("ns: poll, reservation held", time_poll(fd));
-	must(ioctl(bench, BENCH_WAIT));
+	checked(ioctl(bench, BENCH_WAIT));
 
 	share();
-	must(ioctl(bench, BENCH_HOLD, HELD_MS));
+	checked(ioctl(bench, BENCH_HOLD, HELD_MS));
 	reader = start_reader(another);
 	wait_for(&shared->started, 1);
 	usleep(50000);		/* the reader reaches the locked buffer */
 	begin = now();
-	another = must(ioctl(bench, BENCH_EXPORT));
+	another = checked(ioctl(bench, BENCH_EXPORT));
 	exported = now() - begin;
-	must(ioctl(bench, BENCH_WAIT));
+	checked(ioctl(bench, BENCH_WAIT));
 	stop(reader);
 
 	share();
-	must(ioctl(bench, BENCH_HOLD, HELD_MS));
+	checked(ioctl(bench, BENCH_HOLD, HELD_MS));
 	reader = start_reader(another);
 	wait_for(&shared->started, 1);
 	usleep(50000);
 	begin = now();
 	close(another);
 	closed = now() - begin;
-	must(ioctl(bench, BENCH_WAIT));
+	checked(ioctl(bench, BENCH_WAIT));
 	stop(reader);
 
 	say_figure("ns: export, reservation held", exported);
@@ -271,11 +271,11 @@ static void measure_memory(const char *name, unsigned long request)
 {
 	unsigned long before;
 
-	must(ioctl(bench, request, 20000));
+	checked(ioctl(bench, request, 20000));
 	before = slab_kib();
-	must(ioctl(bench, request, 60000));
+	checked(ioctl(bench, request, 60000));
 	say_figure(name, (slab_kib() - before) * 1024 / 40000);
-	must(ioctl(bench, request, 0));
+	checked(ioctl(bench, request, 0));
 	usleep(300000);		/* for memory that is freed through RCU */
 }
 
@@ -284,7 +284,7 @@ static void measure_bufinfo(unsigned int live)
 	char name[64];
 	uint64_t begin;
 
-	must(ioctl(bench, BENCH_LIVE, live));
+	checked(ioctl(bench, BENCH_LIVE, live));
 	read_bufinfo();
 	bench_begin();
 	begin = now();
@@ -293,7 +293,7 @@ static void measure_bufinfo(unsigned int live)
 	bench_end();
 	snprintf(name, sizeof(name), "bufinfo, %u live", live);
 	say(name, 1, begin);
-	must(ioctl(bench, BENCH_LIVE, 0));
+	checked(ioctl(bench, BENCH_LIVE, 0));
 }
 
 void measure_blockers(void)
@@ -312,7 +312,7 @@ static void pin_to(int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	must(sched_setaffinity(0, sizeof(set), &set));
+	checked(sched_setaffinity(0, sizeof(set), &set));
 }
 
 /*
@@ -333,12 +333,12 @@ static void poll_shared(void)
 
 static void export_close(void)
 {
-	close(raw_ioctl(bench, BENCH_EXPORT, NULL));
+	close(inline_ioctl(bench, BENCH_EXPORT, NULL));
 }
 
 static void open_close(void)
 {
-	raw_ioctl(bench, BENCH_CYCLE_FILES, (void *)1);
+	inline_ioctl(bench, BENCH_CYCLE_FILES, (void *)1);
 }
 
 #define PAIR	2000
@@ -363,7 +363,7 @@ static void measure_pair(const char *name, void (*run)(void))
 	pid_t pid;
 
 	share();
-	pid = must(fork());
+	pid = checked(fork());
 	pin_to(pid ? 0 : 1);
 	run_and_meet(run, 100, &shared->started);
 	if (pid)
@@ -373,7 +373,7 @@ static void measure_pair(const char *name, void (*run)(void))
 		_exit(0);
 	bench_end();
 	say(name, PAIR, 0);
-	must(waitpid(pid, NULL, 0));
+	checked(waitpid(pid, NULL, 0));
 }
 
 void measure_two_cpus(void)
@@ -417,8 +417,8 @@ void measure_listing(void)
 {
 	pid_t reader;
 
-	must(ioctl(bench, BENCH_TAKE_TURNS));
-	must(ioctl(bench, BENCH_LIVE, 50000));
+	checked(ioctl(bench, BENCH_TAKE_TURNS));
+	checked(ioctl(bench, BENCH_LIVE, 50000));
 	pin_to(0);
 	measure_export_beside("export+close alone");
 	share();
@@ -429,5 +429,5 @@ void measure_listing(void)
 		other_cpu();
 	measure_export_beside("export+close, 50000 being listed");
 	stop(reader);
-	must(ioctl(bench, BENCH_LIVE, 0));
+	checked(ioctl(bench, BENCH_LIVE, 0));
 }
