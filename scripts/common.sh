@@ -100,22 +100,22 @@ kernel_version()
 }
 
 # Sets KERNEL to the base's source. A tarball in CACHE is fetched if missing; one in
-# /usr/src is installed by scripts/tree. On failure the reason is in $why.
+# /usr/src is installed by scripts/tree. On failure, $reason has the message.
 find_kernel()
 {
-	know_base "$BASE" || die "BASE=$BASE: must be 7.3 or 6.12"
+	set_base "$BASE" || die "BASE=$BASE: must be 7.3 or 6.12"
 	KERNEL=/usr/src/$tarball
 	[ -n "$suite" ] || return 0
 	KERNEL=$CACHE/$tarball
 	[ ! -e "$KERNEL" ] || return 0
 	echo "fetching $package" >&2
-	why=$(scripts/fetch "$package" "$suite" "$CACHE" 2>&1) && return
-	why="$package cannot be fetched from $suite: $(echo "$why" | tail -n 1 | sed 's/\.$//')"
+	reason=$(scripts/fetch "$package" "$suite" "$CACHE" 2>&1) && return
+	reason="$package cannot be fetched from $suite: $(echo "$reason" | tail -n 1 | sed 's/\.$//')"
 	return 1
 }
 
 # Selects the base and finds its source, once for a verb and the verbs that it runs.
-settle_base()
+select_base()
 {
 	if [ -n "$KERNEL" ]; then
 		scripts/setup
@@ -125,21 +125,21 @@ settle_base()
 		[ "${BASE:-$base}" = "$base" ] || die "$KERNEL is Linux $version, not BASE=$BASE"
 		BASE=$base
 	elif [ -n "$BASE" ]; then
-		find_kernel || die "$why"
+		find_kernel || die "$reason"
 	else
 		BASE=$default_base
 		find_kernel || {
-			echo "$why; using BASE=$fallback_base" >&2
+			echo "$reason; using BASE=$fallback_base" >&2
 			BASE=$fallback_base
 			find_kernel
 		}
 	fi
-	export DMA_BUF_SETTLED="$BASE $KERNEL"
+	export DMA_BUF_SELECTED="$BASE $KERNEL"
 }
 
 . scripts/base
-[ "${DMA_BUF_SETTLED:-}" = "$BASE $KERNEL" ] || settle_base
-know_base "$BASE"
+[ "${DMA_BUF_SELECTED:-}" = "$BASE $KERNEL" ] || select_base
+set_base "$BASE"
 export base_options
 
 # Paths: source tree, build directory, results

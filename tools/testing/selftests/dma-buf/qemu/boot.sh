@@ -58,7 +58,7 @@ tail -n +1 -s 0.2 -f --pid=$qemu "$results/report" || :	# the reader may close t
 wait $qemu || status=$?
 [ -s "$results/report" ] || cat "$results/console.log"
 
-last_words()
+print_console()
 {
 	echo "last lines of the console ($results/console.log):" >&2
 	tail -n "${1:-15}" "$results/console.log" | sed 's/\r$//; s/^/    /' >&2
@@ -70,7 +70,7 @@ if [ "$(tail -n 1 "$results/verdict")" = end ]; then
 	fi
 elif [ $status -eq 124 ]; then
 	echo "the guest hung, and was killed after $seconds seconds" >&2
-	last_words
+	print_console
 	exit 1
 elif [ $status -gt 128 ]; then
 	echo "QEMU was killed by signal $((status - 128))" >&2
@@ -80,6 +80,6 @@ elif [ $status -ne 0 ]; then
 	exit 1
 else
 	echo "the guest died without a verdict" >&2
-	last_words 30
+	print_console 30
 	exit 1
 fi
