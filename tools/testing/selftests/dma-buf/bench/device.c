@@ -21,7 +21,7 @@
 struct device *bench_device;
 
 static struct scene current_scene;
-static DECLARE_WAIT_QUEUE_HEAD(nobody);
+static DECLARE_WAIT_QUEUE_HEAD(idle_queue);
 
 /* Files that are only kept alive: of buffers, or plain ones */
 static struct file **live;
@@ -237,7 +237,7 @@ static long bench_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 /* The floor for polling a buffer: one walk over its fences */
 static __poll_t bench_poll(struct file *file, poll_table *table)
 {
-	poll_wait(file, &nobody, table);
+	poll_wait(file, &idle_queue, table);
 	if (!dma_resv_test_signaled(current_scene.dmabuf->resv, DMA_RESV_USAGE_READ))
 		return 0;
 	return EPOLLIN | EPOLLOUT;

@@ -128,16 +128,16 @@ static void vmap_unlocked(void)
 	dma_buf_vunmap_unlocked(s.dmabuf, &map);
 }
 
-static struct iosys_map kept;
+static struct iosys_map nested_map;
 
 static int prepare_vmap(void)
 {
-	return dma_buf_vmap_unlocked(s.dmabuf, &kept);
+	return dma_buf_vmap_unlocked(s.dmabuf, &nested_map);
 }
 
 static void finish_vmap(void)
 {
-	dma_buf_vunmap_unlocked(s.dmabuf, &kept);
+	dma_buf_vunmap_unlocked(s.dmabuf, &nested_map);
 }
 
 static struct iosys_map shared;

@@ -37,9 +37,9 @@ static void null_ioctl(void)
 	inline_ioctl(bench, BENCH_NULL, NULL);
 }
 
-static void poll_one(int what, short events)
+static void poll_one(int file, short events)
 {
-	struct pollfd pfd = { .fd = what, .events = events };
+	struct pollfd pfd = { .fd = file, .events = events };
 
 	poll(&pfd, 1, 0);
 }
@@ -186,9 +186,9 @@ static void prepare_floor_fdinfo(void)
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", bench);
 }
 
-static void map_file(int what)
+static void map_file(int file)
 {
-	munmap(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, what, 0), 4096);
+	munmap(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0), 4096);
 }
 
 static void map_buffer(void)
@@ -268,7 +268,7 @@ static void measure_row(const struct row *row, const char *name, struct bench_sc
 		bench_begin();
 		took = run_block(row->run, count);
 		bench_end();
-		say(name, count, took - run_block(do_nothing, count));
+		write_row(name, count, took - run_block(do_nothing, count));
 	}
 	if (row->finish)
 		row->finish();
@@ -291,7 +291,7 @@ static void measure_kernel_rows(const char *suffix, struct bench_run with)
 		}
 		snprintf(name, sizeof(name), "%s%s", run.name, suffix);
 		for (int block = 0; block < BENCH_BLOCKS; block++)
-			say(name, run.count, run.ticks[block]);
+			write_row(name, run.count, run.ticks[block]);
 	}
 }
 
@@ -307,7 +307,7 @@ static void measure_cycle(const char *name, unsigned long request, unsigned int 
 		checked(ioctl(bench, request, count));
 		begin = now() - begin;
 		bench_end();
-		say(name, count, begin);
+		write_row(name, count, begin);
 	}
 }
 

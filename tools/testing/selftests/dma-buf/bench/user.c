@@ -34,18 +34,18 @@ static void power_off(void)
 	_exit(1);
 }
 
-void fail(const char *what)
+void fail(const char *call)
 {
-	fprintf(results ? results : stdout, "failed: %s: %s\n", what, strerror(errno));
+	fprintf(results ? results : stdout, "failed: %s: %s\n", call, strerror(errno));
 	power_off();
 }
 
-void say(const char *name, unsigned int count, uint64_t ticks)
+void write_row(const char *name, unsigned int count, uint64_t ticks)
 {
 	fprintf(results, "%s\t%u\t%llu\n", name, count, (unsigned long long)ticks);
 }
 
-void say_figure(const char *name, uint64_t value)
+void write_figure(const char *name, uint64_t value)
 {
 	fprintf(results, "%s\t0\t%llu\n", name, (unsigned long long)value);
 }
@@ -126,7 +126,7 @@ static void load_module(void)
 }
 
 /* Lines of a hash, an address and a name, for profile.py */
-static void say_module_symbols(void)
+static void write_symbols(void)
 {
 	FILE *symbols = fopen("/proc/kallsyms", "re");
 	char line[512], address[32], name[256];
@@ -147,7 +147,7 @@ static unsigned long parameter(const char *name)
 }
 
 /* Varies the state of the kernel's allocators from boot to boot. */
-static void do_something_else(unsigned long times)
+static void vary_state(unsigned long times)
 {
 	char name[32];
 
@@ -160,7 +160,7 @@ static void do_something_else(unsigned long times)
 
 int main(void)
 {
-	const char *what = getenv("measure");
+	const char *measure = getenv("measure");
 
 	mount_filesystem("devtmpfs", "/dev");
 	open_console();
@@ -169,22 +169,22 @@ int main(void)
 	mount_filesystem("debugfs", "/sys/kernel/debug");
 	open_results();
 	load_module();
-	say_module_symbols();
-	do_something_else(parameter("shift"));
+	write_symbols();
+	vary_state(parameter("shift"));
 
-	if (!what)
+	if (!measure)
 		fail("measure=");
-	if (strchr(what, 'r'))
+	if (strchr(measure, 'r'))
 		measure_rows();
-	if (strchr(what, 'p'))
+	if (strchr(measure, 'p'))
 		measure_pollers();
-	if (strchr(what, 'b'))
+	if (strchr(measure, 'b'))
 		measure_blockers();
-	if (strchr(what, 'g'))
+	if (strchr(measure, 'g'))
 		measure_growth();
-	if (strchr(what, '2'))
+	if (strchr(measure, '2'))
 		measure_two_cpus();
-	if (strchr(what, 'l'))
+	if (strchr(measure, 'l'))
 		measure_listing();
 	fputs("end\n", results);
 	power_off();

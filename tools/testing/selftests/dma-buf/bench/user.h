@@ -41,12 +41,12 @@ static inline long inline_ioctl(int fd, unsigned long request, const void *arg)
 	checked_ret;							\
 })
 
-void fail(const char *what);
+void fail(const char *call);
 
 /* Writes a line: @name, number of calls, number of instructions */
-void say(const char *name, unsigned int count, uint64_t ticks);
+void write_row(const char *name, unsigned int count, uint64_t ticks);
 /* Writes a line: @name, 0, the figure */
-void say_figure(const char *name, uint64_t value);
+void write_figure(const char *name, uint64_t value);
 
 /* Calls @run @count times; returns the number of instructions. */
 uint64_t run_block(void (*run)(void), unsigned int count);

@@ -101,50 +101,50 @@ struct blocked {
 };
 
 /* Signals the fences from number @from to @to, in order. */
-static void signal_fences(struct blocked what, unsigned int from, unsigned int to)
+static void signal_fences(struct blocked row, unsigned int from, unsigned int to)
 {
 	for (unsigned int i = from; i < to; i++)
-		ioctl(bench, BENCH_SIGNAL, what.reverse ? what.fences - 1 - i : i);
+		ioctl(bench, BENCH_SIGNAL, row.reverse ? row.fences - 1 - i : i);
 }
 
-static void measure_blocked(struct blocked what)
+static void measure_blocked(struct blocked row)
 {
-	unsigned int fences = what.fences, pollers = what.pollers, i;
+	unsigned int fences = row.fences, pollers = row.pollers, i;
 	int fd = build_scene((struct bench_scene) { .fences = fences, .unsignalled = 1 });
-	int polled = what.sync_file ? export_sync_file(fd) : fd;
-	const char *name = what.name;
+	int polled = row.sync_file ? export_sync_file(fd) : fd;
+	const char *name = row.name;
 	pid_t pids[MAX_POLLERS];
 	int go[2] = { -1, -1 };
 	char wakes[64];
 	uint64_t begin;
 
 	share();
-	if (what.whole)
+	if (row.whole)
 		checked(pipe(go));
 	for (i = 0; i < pollers; i++)
 		pids[i] = start_poller(polled, go[0]);
 	wait_for(&shared->started, pollers);
-	if (what.last)
-		signal_fences(what, 0, fences - 1);
+	if (row.last)
+		signal_fences(row, 0, fences - 1);
 
 	bench_begin();
 	begin = now();
 	/* Each poller runs and blocks before the write returns. */
-	for (i = 0; what.whole && i < pollers; i++)
+	for (i = 0; row.whole && i < pollers; i++)
 		checked(write(go[1], "", 1));
-	signal_fences(what, what.last ? fences - 1 : 0, fences);
+	signal_fences(row, row.last ? fences - 1 : 0, fences);
 	wait_for(&shared->finished, pollers);
 	begin = now() - begin;
 	bench_end();
 
-	say(name, 1, begin);
+	write_row(name, 1, begin);
 	snprintf(wakes, sizeof(wakes), "wakes: %s", name);
-	say_figure(wakes, shared->wakes);
+	write_figure(wakes, shared->wakes);
 	for (i = 0; i < pollers; i++)
 		stop(pids[i]);
-	if (what.sync_file)
+	if (row.sync_file)
 		close(polled);
-	if (what.whole) {
+	if (row.whole) {
 		close(go[0]);
 		close(go[1]);
 	}
@@ -167,7 +167,7 @@ void measure_pollers(void)
 		{ "poll, sleep, signal: 8 fences", 1, 8, .whole = true },
 		{ "poll, sleep, signal: 8, reverse", 1, 8, .reverse = true, .whole = true },
 	};
-	struct blocked what;
+	struct blocked row;
 	char name[64];
 
 	for (unsigned int i = 0; i < sizeof(rows) / sizeof(*rows); i++)
@@ -177,12 +177,12 @@ void measure_pollers(void)
 		measure_blocked((struct blocked) { name, pollers, 64 });
 	}
 	for (unsigned int fences = 1; fences <= 256; fences *= 4) {
-		what = (struct blocked) { name, 1, fences };
+		row = (struct blocked) { name, 1, fences };
 		snprintf(name, sizeof(name), "1 poller @fences=%u", fences);
-		measure_blocked(what);
+		measure_blocked(row);
 		snprintf(name, sizeof(name), "1 poller, reverse @fences=%u", fences);
-		what.reverse = true;
-		measure_blocked(what);
+		row.reverse = true;
+		measure_blocked(row);
 	}
 }
 
@@ -222,7 +222,7 @@ static void measure_held(void)
 	pid_t reader;
 
 	checked(ioctl(bench, BENCH_HOLD, HELD_MS));
-	say_figure("ns: poll, reservation held", time_poll(fd));
+	write_figure("ns: poll, reservation held", time_poll(fd));
 	checked(ioctl(bench, BENCH_WAIT));
 
 	share();
@@ -247,8 +247,8 @@ static void measure_held(void)
 	checked(ioctl(bench, BENCH_WAIT));
 	stop(reader);
 
-	say_figure("ns: export, reservation held", exported);
-	say_figure("ns: close, reservation held", closed);
+	write_figure("ns: export, reservation held", exported);
+	write_figure("ns: close, reservation held", closed);
 	destroy_scene(fd);
 }
 
@@ -274,7 +274,7 @@ static void measure_memory(const char *name, unsigned long request)
 	checked(ioctl(bench, request, 20000));
 	before = slab_kib();
 	checked(ioctl(bench, request, 60000));
-	say_figure(name, (slab_kib() - before) * 1024 / 40000);
+	write_figure(name, (slab_kib() - before) * 1024 / 40000);
 	checked(ioctl(bench, request, 0));
 	usleep(300000);		/* for memory that is freed through RCU */
 }
@@ -292,7 +292,7 @@ static void measure_bufinfo(unsigned int live)
 	begin = now() - begin;
 	bench_end();
 	snprintf(name, sizeof(name), "bufinfo, %u live", live);
-	say(name, 1, begin);
+	write_row(name, 1, begin);
 	checked(ioctl(bench, BENCH_LIVE, 0));
 }
 
@@ -372,7 +372,7 @@ static void measure_pair(const char *name, void (*run)(void))
 	if (!pid)
 		_exit(0);
 	bench_end();
-	say(name, PAIR, 0);
+	write_row(name, PAIR, 0);
 	checked(waitpid(pid, NULL, 0));
 }
 
@@ -408,9 +408,9 @@ static void measure_export_beside(const char *name)
 			worst = took;
 	}
 	snprintf(line, sizeof(line), "ns: %s, mean", name);
-	say_figure(line, total / i);
+	write_figure(line, total / i);
 	snprintf(line, sizeof(line), "ns: %s, worst", name);
-	say_figure(line, worst);
+	write_figure(line, worst);
 }
 
 void measure_listing(void)
