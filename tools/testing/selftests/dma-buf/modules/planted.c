@@ -28,33 +28,33 @@ MODULE_PARM_DESC(bug, "name of the bug");
 /* Read freed memory. */
 static int planted_kasan(void)
 {
-	char *gone = kmalloc(24, GFP_KERNEL);
+	char *object = kmalloc(24, GFP_KERNEL);
 
-	if (!gone)
+	if (!object)
 		return -ENOMEM;
-	kfree(gone);
-	OPTIMIZER_HIDE_VAR(gone);
-	return READ_ONCE(*gone) & 0;
+	kfree(object);
+	OPTIMIZER_HIDE_VAR(object);
+	return READ_ONCE(*object) & 0;
 }
 
 /* Write to freed memory; only the next allocation of the object detects it. */
 static int planted_slub(void)
 {
 	struct kmem_cache *cache;
-	char *gone;
+	char *object;
 
 	cache = kmem_cache_create("planted", 200, 0, SLAB_POISON, NULL);
 	if (!cache)
 		return -ENOMEM;
-	gone = kmem_cache_alloc(cache, GFP_KERNEL);
-	if (gone) {
-		kmem_cache_free(cache, gone);
-		OPTIMIZER_HIDE_VAR(gone);
-		gone[150] = 1;
-		gone = kmem_cache_alloc(cache, GFP_KERNEL);
+	object = kmem_cache_alloc(cache, GFP_KERNEL);
+	if (object) {
+		kmem_cache_free(cache, object);
+		OPTIMIZER_HIDE_VAR(object);
+		object[150] = 1;
+		object = kmem_cache_alloc(cache, GFP_KERNEL);
 	}
-	if (gone)
-		kmem_cache_free(cache, gone);
+	if (object)
+		kmem_cache_free(cache, object);
 	kmem_cache_destroy(cache);
 	return 0;
 }
@@ -131,11 +131,11 @@ static int planted_objects(void)
 static int planted_list(void)
 {
 	LIST_HEAD(list);
-	LIST_HEAD(thing);
+	LIST_HEAD(entry);
 
-	list_add(&thing, &list);
-	list_add(&thing, &list);
-	list_del(&thing);
+	list_add(&entry, &list);
+	list_add(&entry, &list);
+	list_del(&entry);
 	return 0;
 }
 

@@ -249,7 +249,7 @@ static void count_difference(const char *line)
 }
 
 /* Copies a program's complete lines; returns how many are "not ok". */
-static unsigned int pass_on_output(FILE *out, const char *indent)
+static unsigned int copy_output(FILE *out, const char *indent)
 {
 	static char line[4096];
 	static size_t used;
@@ -273,7 +273,7 @@ static unsigned int pass_on_output(FILE *out, const char *indent)
 }
 
 /* Kills and reaps all other processes, including other process groups. */
-static void kill_everybody(void)
+static void kill_all(void)
 {
 	kill(-1, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0)
@@ -311,10 +311,10 @@ static int run_program(char *const argv[], const char *indent, unsigned int *fai
 		}
 		if (poll(&pfd, 1, 50) > 0 && pfd.revents & POLLHUP)
 			usleep(1000);
-		*failed += pass_on_output(out, indent);
+		*failed += copy_output(out, indent);
 	}
-	kill_everybody();
-	*failed += pass_on_output(out, indent);
+	kill_all();
+	*failed += copy_output(out, indent);
 	fclose(out);
 	return status;
 }
@@ -607,7 +607,7 @@ static void check_buffers(void)
  * True if @wanted is on the command line. Parameters that the kernel knows are
  * not in the environment.
  */
-static bool told_kernel(const char *wanted)
+static bool on_command_line(const char *wanted)
 {
 	FILE *f = fopen("/proc/cmdline", "re");
 	bool found = false;
@@ -631,7 +631,7 @@ static void check_memory(void)
 	char line[512];
 	FILE *f;
 
-	if (access(path, W_OK) || told_kernel("kmemleak=off"))
+	if (access(path, W_OK) || on_command_line("kmemleak=off"))
 		return;
 	sleep(6);
 	write_file(path, "scan");
@@ -708,7 +708,7 @@ static void check_log(void)
 	close(fd);
 }
 
-static int keep_counters(const char *path, const struct stat *st, int type,
+static int save_counters(const char *path, const struct stat *st, int type,
 			 struct FTW *where)
 {
 	const char *name = path + where->base;
@@ -731,9 +731,9 @@ static int keep_counters(const char *path, const struct stat *st, int type,
 }
 
 /* Saves the counters of a kernel with gcov; the host evaluates them. */
-static void keep_coverage(void)
+static void save_coverage(void)
 {
-	nftw(DEBUGFS "/gcov", keep_counters, 16, FTW_PHYS);
+	nftw(DEBUGFS "/gcov", save_counters, 16, FTW_PHYS);
 }
 
 static void put_cpio_header(const char *name, size_t size)
@@ -809,7 +809,7 @@ int main(void)
 	check_buffers();
 	check_memory();
 	check_log();
-	keep_coverage();
+	save_coverage();
 	send_files();
 	fflush(report);
 	fputs("end\n", verdict);
