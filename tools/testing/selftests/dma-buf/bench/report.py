@@ -150,7 +150,7 @@ def compare(sides, targets, same):
         if not same and most_locked is not None and locks[1] > most_locked:
             bad = [*bad, f"{show(most_locked)} locked missed"]
             verdict = [*verdict, bad[-1]]
-        complaints += [f"{name}: {show(old)} -> {show(new)} {unit}: {what}" for what in bad]
+        complaints += [f"{name}: {show(old)} -> {show(new)} {unit}: {reason}" for reason in bad]
         rows.append((name, unit, old, new, ratio, bottom, locks[0], locks[1],
                      ours.get(("locked", floor)) if unit == "insns" else None,
                      "" if same else reach, ", ".join(verdict)))
