@@ -5,8 +5,8 @@
 export BASE KERNEL CACHE SUITE O STOCK DEBUG ACCEL CONFIG T PARAMETERS LIMIT RAM INPUT PROFILE \
 	EXTRA_CHECK
 
-VERBS := run test pipeline drivers tree build shell coverage mutate bench sanitize docs check \
-	 backport clean
+VERBS := run run-camera shell test soak bench build-users check coverage mutate \
+	 prepare build docs backport clean
 
 .PHONY: help $(VERBS)
 help:

@@ -4,21 +4,24 @@
 # Sourced by every verb, from the top of this tree: sets the variables and locks the
 # build directory. "make" without a target prints the lines that start with "#:".
 #
-#: make run      pass a picture through dma-bufs, and compare the results with it
-#: make test     run the KUnit suites and the kselftests in QEMU
-#: make pipeline pass frames from a camera to a display, without a copy
-#: make drivers  compile all users of dma-bufs in the kernel against these headers
-#: make tree     lay this tree over the base kernel
-#: make build    build the kernel, the kselftests and the initramfs
-#: make shell    boot into a shell
-#: make coverage report which lines and branches of the core the tests reach
-#: make mutate   break the core in 100 places, and check that the tests notice
-#: make bench    measure every operation, and compare with the base kernel
-#: make sanitize stress the core: checkers, races, fuzzing, load, other machines
-#: make check    run the static checks
-#: make backport regenerate the patches in backports/, after a change of the tree
-#: make docs     build the documentation as HTML
-#: make clean    remove the build directory
+#: Try it:
+#:   make run         pass a picture through dma-bufs, and compare the results with it
+#:   make run-camera  pass frames from a camera to a display, without a copy
+#:   make shell       boot into a shell
+#: Test it:
+#:   make test        run the KUnit suites and the kselftests in QEMU
+#:   make soak        stress the core: checkers, races, fuzzing, load, other machines
+#:   make bench       measure every operation, and compare with the base kernel
+#:   make build-users compile all users of dma-bufs in the kernel against these headers
+#:   make check       run the static checks
+#:   make coverage    report which lines and branches of the core the tests reach
+#:   make mutate      break the core in 100 places, and check that the tests notice
+#: Build it:
+#:   make prepare     lay this tree over the base kernel
+#:   make build       build the kernel, the kselftests and the initramfs
+#:   make docs        build the documentation as HTML
+#:   make backport    regenerate the patches in backports/, after a change of the tree
+#:   make clean       remove the build directory
 #:
 #: Variables, all optional:
 #:   BASE=VERSION the kernel to lay it over: 7.3 (default), fetched from another suite
@@ -34,15 +37,15 @@
 #:   PROFILE=ROW  "make bench" prints the instructions of this row by function
 #:   DEBUG=1      KASAN, lockdep, kmemleak and others
 #:   ACCEL=kvm    use hardware virtualization (default: tcg, emulation)
-#:   CONFIG=NAME  another kernel: kcsan, rt, or rich, with more drivers and third-party
-#:                programs; or one for another machine: i386, arm64 or s390x
-#:   T=AREA       test one area only, for example T=poll; "make sanitize": these parts
+#:   CONFIG=NAME  another kernel: kcsan, rt, or thirdparty, with more drivers and
+#:                programs of other projects; or another machine: i386, arm64, s390x
+#:   T=AREA       test one area only, for example T=poll; "make soak": these parts
 #:   PARAMETERS=  more for the kernel command line of "make test", e.g. RACE_MS=60000
 #:   LIMIT=N      time limit for the guest of "make test", in seconds
 #:   RAM=SIZE     memory of the guest (default: 1G, or more for some kernels)
-#:   RACE_MS=N    duration of each race in "make sanitize": up to 250000 ms
+#:   RACE_MS=N    duration of each race in "make soak": up to 250000 ms
 #:   FUZZ_CALLS=N, LOAD_BUFFERS=N
-#:                number of random calls, and of buffers, in "make sanitize"
+#:                number of random calls, and of buffers, in "make soak"
 #:   FUZZ_SEED=N  seed of the random calls (default: 1)
 #:   INPUT=FILE   picture for "make run"
 #:   EXTRA_CHECK=PROGRAM
@@ -73,8 +76,8 @@ CONFIG=${CONFIG:-}
 PARAMETERS=${PARAMETERS:-}
 LIMIT=${LIMIT:-}
 RAM=${RAM:-}
-BUILT=${BUILT:-}	# set by scripts/sanitize: everything is built
-RESULTS=${RESULTS:-}	# set by scripts/sanitize: directory for the results
+BUILT=${BUILT:-}	# set by scripts/soak: everything is built
+RESULTS=${RESULTS:-}	# set by scripts/soak: directory for the results
 export BASE KERNEL CACHE O STOCK DEBUG ACCEL T COVERAGE BENCH CONFIG PARAMETERS LIMIT RAM BUILT RESULTS
 
 # One verb at a time in a build directory; a verb may run others. Verbs remove files
@@ -100,7 +103,7 @@ kernel_version()
 }
 
 # Sets KERNEL to the base's source. A tarball in CACHE is fetched if missing; one in
-# /usr/src is installed by scripts/tree. On failure, $reason has the message.
+# /usr/src is installed by scripts/prepare. On failure, $reason has the message.
 find_kernel()
 {
 	set_base "$BASE" || die "BASE=$BASE: must be 7.3 or 6.12"
@@ -157,11 +160,11 @@ unset MACHINE
 machine=x86_64 arch=x86_64 cross='' image=arch/x86/boot/bzImage
 case $CONFIG in
 '' | kcsan | rt) ;;
-rich)	export MACHINE=q35 ;;
+thirdparty)	export MACHINE=q35 ;;
 i386)	machine=i386 arch=i386 ;;
 arm64)	machine=arm64 arch=arm64 cross=aarch64-linux-gnu- image=arch/arm64/boot/Image ;;
 s390x)	machine=s390x arch=s390 cross=s390x-linux-gnu- image=arch/s390/boot/bzImage ;;
-*)	die "CONFIG=$CONFIG: must be kcsan, rt, rich, i386, arm64 or s390x" ;;
+*)	die "CONFIG=$CONFIG: must be kcsan, rt, thirdparty, i386, arm64 or s390x" ;;
 esac
 image=$kbuild/$image
 initramfs=$kbuild/initramfs.cpio.gz

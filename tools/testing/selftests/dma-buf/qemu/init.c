@@ -2,7 +2,7 @@
 /*
  * Process 1 of the dma-buf guest.
  *
- * Runs the mode given by "mode=" on the kernel command line (test, rich, run,
+ * Runs the mode given by "mode=" on the kernel command line (test, thirdparty, run,
  * pipeline, shell or planted), checks for leaked buffers, leaked memory and
  * complaints in the kernel log, and powers off. The console is for the user;
  * three virtio-serial ports are read by the host:
@@ -542,7 +542,7 @@ static void run_pipeline(void)
 
 static void run_rich(void)
 {
-	char *const argv[] = { "/bin/busybox", "sh", "/rich.sh", NULL };
+	char *const argv[] = { "/bin/busybox", "sh", "/thirdparty.sh", NULL };
 
 	run_one(argv);
 }
@@ -800,7 +800,7 @@ int main(void)
 		run_pictures();
 	else if (!strcmp(mode, "pipeline"))
 		run_pipeline();
-	else if (!strcmp(mode, "rich"))
+	else if (!strcmp(mode, "thirdparty"))
 		run_rich();
 	else if (!strcmp(mode, "planted"))
 		plant_bug();
