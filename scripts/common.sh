@@ -53,9 +53,35 @@
 
 die()
 {
+	step_end
 	echo "${0##*/}: $*" >&2
 	exit 1
 }
+
+# step TEXT: report the current step, on a terminal in one line that changes
+step()
+{
+	if [ -t 2 ]; then
+		printf '\r\033[K%s' "$*" >&2
+	else
+		echo "$*" >&2
+	fi
+}
+
+# step_end: clear that line
+step_end()
+{
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+}
+
+# elapsed: the time since the verb began
+elapsed()
+{
+	seconds=$(($(date +%s) - DMA_BUF_BEGIN))
+	echo "$((seconds / 60)) min $((seconds % 60)) s"
+}
+
+export DMA_BUF_BEGIN="${DMA_BUF_BEGIN:-$(date +%s)}"
 
 trap 'exit 1' HUP INT TERM	# so that EXIT traps run
 
@@ -111,7 +137,7 @@ find_kernel()
 	[ -n "$suite" ] || return 0
 	KERNEL=$CACHE/$tarball
 	[ ! -e "$KERNEL" ] || return 0
-	echo "fetching $package" >&2
+	step "fetching $package"
 	reason=$(scripts/fetch "$package" "$suite" "$CACHE" 2>&1) && return
 	reason="$package cannot be fetched from $suite: $(echo "$reason" | tail -n 1 | sed 's/\.$//')"
 	return 1
