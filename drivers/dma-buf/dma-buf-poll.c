@@ -5,12 +5,11 @@
  * A waiter needs a wake-up when all fences that it found have signalled. It
  * adds a callback to each of these fences, unless another waiter has added one.
  * The core counts the pending fences, for EPOLLIN and for EPOLLOUT. The
- * callback that takes a count to zero wakes the waiters, with the events whose
- * counts are zero. There is one wake-up, after the last fence, in whichever
- * order the fences signal. It neither allocates memory nor depends on another
- * thread.
+ * callback that takes the count of an event to zero wakes the waiters with that
+ * event. There is one wake-up, after the last fence, in whichever order the
+ * fences signal. It neither allocates memory nor depends on another thread.
  *
- * poll() and epoll poll again after a wake-up. io_uring and aio do not: they
+ * poll() and epoll poll again after a wake-up. io_uring and aio need not: they
  * complete a request with the events that the wake-up carries. These events
  * must be true for each request on the wait queue. Two rules ensure that:
  *
@@ -38,7 +37,8 @@
  *	read the count: zero, so return
  *	that the buffer is ready
  *
- * Without reading the count again, the waiter would sleep indefinitely.
+ * If it did not read the count after it was queued, the waiter would sleep
+ * indefinitely.
  */
 
 #include <linux/dma-buf.h>
@@ -72,8 +72,9 @@
  * completes with the wake-up: all fences that the buffer had when the request
  * was submitted have signalled then. It may complete later, if other waiters
  * wait for fences that were added since. A multishot request of io_uring
- * reports each wake-up. Only its first poll adds callbacks, so it reports an
- * event again only if another waiter found the buffer busy in between.
+ * reports each wake-up. It polls again only if wake-ups coincide. Otherwise it
+ * reports an event again only if another waiter found the buffer busy in
+ * between.
  *
  * Polling does not keep the buffer alive. EPOLLERR reports that the memory to
  * wait with could not be allocated.
@@ -110,10 +111,10 @@ struct dma_buf_poll_watch {
 /**
  * struct dma_buf_poll - polling state of a buffer
  *
- * Allocated for the first waiter that finds a pending fence, and freed with the
- * file. All members but @obj are protected by the lock of the buffer's wait
- * queue. Fence callbacks take that lock, so it nests inside the locks of
- * fences.
+ * Allocated for the first waiter that finds a pending fence, and freed at the
+ * file's release. All members but @obj are protected by the lock of the
+ * buffer's wait queue. Fence callbacks take that lock, so it nests inside the
+ * locks of fences.
  */
 struct dma_buf_poll {
 	/** @obj: The buffer; constant. */
@@ -472,7 +473,10 @@ __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
 	return ready;
 }
 
-/* Remove the callback of @watch from its fence, unless it is running. */
+/*
+ * Remove the callback of @watch from its fence, unless the fence has signalled:
+ * then the callback runs, or is about to.
+ */
 static void dma_buf_poll_cancel(struct dma_buf_poll_watch *watch)
 {
 	wait_queue_head_t *wait = &watch->poll->obj->wait;
