@@ -87,9 +87,9 @@ inode_to_dma_buf_object(struct inode *inode)
 }
 
 /*
- * The lock of &dma_buf.attachments, which is changed with the reservation lock
- * held as well, and of &dma_buf.name, which may be read under RCU instead.
- * Innermost lock; process context only.
+ * The inode's spinlock. It protects &dma_buf.attachments, which is changed with
+ * the reservation lock held as well, and &dma_buf.name, which may be read under
+ * RCU instead. Innermost lock; process context only.
  */
 static inline spinlock_t *dma_buf_object_lockptr(struct dma_buf_object *obj)
 {
@@ -112,7 +112,10 @@ dma_buf_object_poll(struct dma_buf_object *obj)
 static inline struct dma_buf_poll *
 dma_buf_object_set_poll(struct dma_buf_object *obj, struct dma_buf_poll *poll)
 {
-	/* Paired with smp_load_acquire() in dma_buf_object_poll(). */
+	/*
+	 * Paired with smp_load_acquire() in dma_buf_object_poll(). If it fails,
+	 * the address dependency orders accesses to the state it returns.
+	 */
 	return cmpxchg(&obj->inode.i_private, NULL, poll);
 }
 

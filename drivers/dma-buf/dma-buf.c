@@ -378,7 +378,7 @@ dma_buf_attachment_create(struct dma_buf *dmabuf, struct device *dev,
 /*
  * The list is changed with both locks held. Exporters may walk it with the
  * reservation lock held. bufinfo, which must not wait for that lock, walks it
- * with the lock of the object held.
+ * with the inode's spinlock held.
  */
 static void dma_buf_attachment_link(struct dma_buf_attachment *attach)
 {
@@ -1293,7 +1293,7 @@ static void dma_buf_name_replace(struct dma_buf *dmabuf, const char *name)
 
 	spin_lock(dma_buf_object_lockptr(obj));
 	old = dmabuf->name;
-	/* Paired with the dependent reads of users without the lock. */
+	/* Paired with the address dependency of readers under RCU, e.g. BPF. */
 	smp_store_release(&dmabuf->name, name);
 	spin_unlock(dma_buf_object_lockptr(obj));
 
