@@ -326,7 +326,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_get, "DMA_BUF");
  * @dmabuf: a buffer with a reference of the caller, which is dropped
  *
  * Dropping the last reference releases the buffer: on return from the system
- * call, or in a work item if a kernel thread dropped it.
+ * call, or in a work item if it was dropped by a kernel thread or an interrupt
+ * handler.
  *
  * Context: Any. Reservation lock not held.
  * Return: Nothing.
@@ -477,7 +478,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_attach, "DMA_BUF");
  *	its pins undone; freed by this call
  *
  * Context: Process context, may sleep. Takes the reservation lock.
- * Return: Nothing. An attachment of another buffer is left as it is.
+ * Return: Nothing. With another buffer's attachment, a warning and no effect.
  */
 void dma_buf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 {
@@ -828,8 +829,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment_unlocked, "DMA_BUF");
  * dma_buf_attach_revocable - can access through an attachment be revoked?
  * @attach: the attachment
  *
- * For an exporter that may have to revoke access at any time: with this it
- * refuses other importers in &dma_buf_ops.attach.
+ * An exporter that may have to revoke access at any time calls this in
+ * &dma_buf_ops.attach, and refuses importers for which it returns false.
  *
  * Context: Any.
  * Return: True if the importer unmaps within bounded time after
@@ -848,8 +849,9 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_attach_revocable, "DMA_BUF");
  *
  * For an exporter that moves the backing storage or revokes access. Calls
  * &dma_buf_attach_ops.invalidate_mappings of every attachment that has it,
- * pinned ones included, in any order. A pinned buffer does not move: the
- * importer may take the call as the end of its access, and never map again.
+ * pinned ones included, in any order. As a pinned buffer does not move, an
+ * importer that has pinned it may take the call as the end of its access, and
+ * never map again.
  *
  * Devices may access the memory until the exporter has waited twice:
  *

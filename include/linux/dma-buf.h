@@ -38,10 +38,10 @@ struct dma_buf_ops {
 	/**
 	 * @attach:
 	 *
-	 * A device is attached to the buffer. The exporter checks whether the
-	 * device can reach the memory at its current placement, or at one that
-	 * the buffer can be moved to. Per-device state may be stored in
-	 * &dma_buf_attachment.priv. Optional.
+	 * A device is about to be attached to the buffer. The exporter checks
+	 * whether the device can reach the memory at its current placement, or
+	 * at one that the buffer can be moved to. Per-device state may be
+	 * stored in &dma_buf_attachment.priv. Optional.
 	 *
 	 * Context: May sleep. Reservation lock not held.
 	 * Return: 0, and the attachment is then linked in &dma_buf.attachments;
@@ -316,10 +316,10 @@ struct dma_buf_attach_ops {
 	 * The exporter is about to move the backing storage or to revoke
 	 * access. The importer starts no new accesses with its existing
 	 * mappings, unmaps all of them within bounded time, and maps again if
-	 * it needs further access. Accesses in progress may finish: their
-	 * fences in &dma_buf.resv keep the storage. After that a device may
-	 * still read ahead until the unmap, but must not write. For details see
-	 * dma_buf_invalidate_mappings().
+	 * it needs further access. Accesses in progress may finish: the
+	 * exporter waits for their fences in &dma_buf.resv. After that a device
+	 * may still read ahead until the unmap, but must not write. For details
+	 * see dma_buf_invalidate_mappings().
 	 *
 	 * The callback may unmap and map, but must not call dma_buf_detach().
 	 *
