@@ -23,7 +23,7 @@
  *
  * Errors: EFAULT for a bad pointer; EINVAL for an unknown flag, or neither READ
  * nor WRITE; EINTR when a signal interrupted the wait; and any error of the
- * exporting driver. If START fails, no END follows.
+ * exporting driver. After a START that failed, the program must not call END.
  */
 struct dma_buf_sync {
 	/**
