@@ -2,12 +2,12 @@
 /*
  * dma-buf: /sys/kernel/debug/dma_buf/bufinfo
  *
- * Lists every live buffer with its fences and attached devices. While a reader
- * prints a buffer, users of that buffer wait for it: for the fences if the
- * reservation lock was free, and for the name and the devices, under the
- * inode's spinlock. A reader does not wait for a reservation lock. A buffer
- * whose lock is held, perhaps because a device hangs, is listed with its
- * unsignalled fences.
+ * Lists every live buffer with its fences and attached devices. Users of a
+ * buffer may have to wait while a reader prints it: the reader holds the
+ * inode's spinlock for the name and the devices, and the reservation lock, if
+ * that was free, for the fences. A reader does not wait for a reservation lock.
+ * A buffer whose lock is held, perhaps because a device hangs, is listed with
+ * its unsignalled fences.
  */
 
 #include <linux/debugfs.h>
