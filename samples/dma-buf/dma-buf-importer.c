@@ -149,7 +149,10 @@ static const struct dma_fence_ops sample_fence_ops = {
 	.release		= sample_fence_release,
 };
 
-/* Until the fence has signalled: no allocation and no shared lock. */
+/*
+ * Until the fence has signalled: no allocation, and no lock that is held
+ * elsewhere while waiting for a fence.
+ */
 static void sample_job_done(struct work_struct *work)
 {
 	struct sample_job *job =
