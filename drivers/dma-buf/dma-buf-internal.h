@@ -70,7 +70,8 @@ struct dma_buf_object {
 
 	/**
 	 * @inode: the inode of the file. Its i_lock and i_private hold state of
-	 * the core, see dma_buf_object_lockptr() and dma_buf_object_poll().
+	 * the core, see dma_buf_object_lockptr() and
+	 * dma_buf_object_poll_state().
 	 */
 	struct inode inode;
 };
@@ -102,25 +103,27 @@ static inline spinlock_t *dma_buf_object_lockptr(struct dma_buf_object *obj)
  * release.
  */
 static inline struct dma_buf_poll *
-dma_buf_object_poll(struct dma_buf_object *obj)
+dma_buf_object_poll_state(struct dma_buf_object *obj)
 {
-	/* Paired with cmpxchg() in dma_buf_object_set_poll(). */
+	/* Paired with cmpxchg() in dma_buf_object_set_poll_state(). */
 	return smp_load_acquire(&obj->inode.i_private);
 }
 
 /* Set the polling state if it is NULL. Return the previous one. */
 static inline struct dma_buf_poll *
-dma_buf_object_set_poll(struct dma_buf_object *obj, struct dma_buf_poll *poll)
+dma_buf_object_set_poll_state(struct dma_buf_object *obj,
+			      struct dma_buf_poll *poll)
 {
 	/*
-	 * Paired with smp_load_acquire() in dma_buf_object_poll(). If it fails,
-	 * the address dependency orders accesses to the state it returns.
+	 * Paired with smp_load_acquire() in dma_buf_object_poll_state(). If it
+	 * fails, the address dependency orders accesses to the state it
+	 * returns.
 	 */
 	return cmpxchg(&obj->inode.i_private, NULL, poll);
 }
 
 /* Clear the polling state, with no waiter left. */
-static inline void dma_buf_object_clear_poll(struct dma_buf_object *obj)
+static inline void dma_buf_object_clear_poll_state(struct dma_buf_object *obj)
 {
 	obj->inode.i_private = NULL;
 }

@@ -112,21 +112,21 @@ struct dma_buf_poll_watch {
  * struct dma_buf_poll - polling state of a buffer
  *
  * Allocated for the first waiter that finds a pending fence, and freed at the
- * file's release. All members but @obj are protected by the lock of the
- * buffer's wait queue. Fence callbacks take that lock, so it nests inside the
+ * file's release. The lock of the buffer's wait queue protects the counts, the
+ * tree and the lists. Fence callbacks take that lock, so it nests inside the
  * locks of fences.
  */
 struct dma_buf_poll {
 	/** @obj: The buffer; constant. */
 	struct dma_buf_object *obj;
 
-	/** @pending_in: Number of armed watches, counted for EPOLLIN. */
+	/** @pending_in: Number of armed watches for EPOLLIN. */
 	unsigned int pending_in;
 
-	/** @pending_out: Number of armed watches, counted for EPOLLOUT. */
+	/** @pending_out: Number of armed watches for EPOLLOUT. */
 	unsigned int pending_out;
 
-	/** @armed: Watches whose fences have not signalled, sorted by fence. */
+	/** @armed: Watches of unsignalled fences, sorted by fence. */
 	struct rb_root armed;
 
 	/** @idle: Watches without a fence, to be reused. */
@@ -161,7 +161,7 @@ static struct dma_buf_poll *dma_buf_poll_create(struct dma_buf_object *obj)
 /* Return the polling state of @obj, which the first call allocates. */
 static struct dma_buf_poll *dma_buf_poll_ensure(struct dma_buf_object *obj)
 {
-	struct dma_buf_poll *poll = dma_buf_object_poll(obj);
+	struct dma_buf_poll *poll = dma_buf_object_poll_state(obj);
 	struct dma_buf_poll *other;
 
 	if (poll)
@@ -171,7 +171,7 @@ static struct dma_buf_poll *dma_buf_poll_ensure(struct dma_buf_object *obj)
 	if (!poll)
 		return NULL;
 
-	other = dma_buf_object_set_poll(obj, poll);
+	other = dma_buf_object_set_poll_state(obj, poll);
 	if (other) {
 		kfree(poll);
 		return other;
@@ -182,7 +182,7 @@ static struct dma_buf_poll *dma_buf_poll_ensure(struct dma_buf_object *obj)
 /* Return the events that no fence is counted for. */
 static __poll_t dma_buf_poll_idle_events(struct dma_buf_object *obj)
 {
-	struct dma_buf_poll *poll = dma_buf_object_poll(obj);
+	struct dma_buf_poll *poll = dma_buf_object_poll_state(obj);
 	__poll_t events = 0;
 
 	if (!poll || !READ_ONCE(poll->pending_in))
@@ -310,8 +310,8 @@ dma_buf_poll_watch_add(struct dma_buf_poll *poll, struct dma_fence *fence,
 }
 
 /*
- * Arm a watch on @fence for @events. Return true if the fence is counted, false
- * if it has signalled already, or -ENOMEM.
+ * Arm a watch on @fence for @events. Return 1 if the fence is counted, 0 if it
+ * has signalled already, or -ENOMEM.
  */
 static int dma_buf_poll_arm(struct dma_buf_object *obj, struct dma_fence *fence,
 			    __poll_t events)
@@ -333,7 +333,7 @@ static int dma_buf_poll_arm(struct dma_buf_object *obj, struct dma_fence *fence,
 			return -ENOMEM;
 	}
 	if (!watch)
-		return true;
+		return 1;
 
 	/*
 	 * The lock of a fence may be freed an RCU grace period after the fence
@@ -378,7 +378,7 @@ static __poll_t dma_buf_poll_busy(struct dma_buf_object *obj, __poll_t events,
 	/* Uninitialized on purpose: usually there is no fence to visit. */
 	struct dma_resv_iter cursor __uninitialized;
 	struct dma_resv *resv = obj->base.resv;
-	__poll_t busy = 0, held;
+	__poll_t busy = 0, blocked;
 	struct dma_fence *fence;
 	int ret;
 
@@ -391,20 +391,21 @@ static __poll_t dma_buf_poll_busy(struct dma_buf_object *obj, __poll_t events,
 		if (dma_resv_iter_is_restarted(&cursor))
 			busy = 0;
 
-		held = events & EPOLLOUT;
+		blocked = events & EPOLLOUT;
 		if (dma_resv_iter_usage(&cursor) <= DMA_RESV_USAGE_WRITE)
-			held |= events & EPOLLIN;
+			blocked |= events & EPOLLIN;
 
 		if (arm) {
-			ret = dma_buf_poll_arm(obj, fence, held);
+			ret = dma_buf_poll_arm(obj, fence, blocked);
 			if (ret < 0) {
-				busy |= held | EPOLLERR;
+				busy |= blocked | EPOLLERR;
 				break;
 			}
 			if (ret)
-				busy |= held;
-		} else if (held & ~busy && !dma_buf_poll_enable_signaling(fence)) {
-			busy |= held;
+				busy |= blocked;
+		} else if (blocked & ~busy &&
+			   !dma_buf_poll_enable_signaling(fence)) {
+			busy |= blocked;
 			if (busy == events)
 				break;
 		}
@@ -521,7 +522,7 @@ static bool dma_buf_poll_is_idle(struct dma_buf_poll *poll)
  */
 void dma_buf_poll_destroy(struct dma_buf_object *obj)
 {
-	struct dma_buf_poll *poll = dma_buf_object_poll(obj);
+	struct dma_buf_poll *poll = dma_buf_object_poll_state(obj);
 	struct dma_buf_poll_watch *watch, *next;
 
 	if (!poll)
@@ -537,5 +538,5 @@ void dma_buf_poll_destroy(struct dma_buf_object *obj)
 		kfree(watch);
 	}
 	kfree(poll);
-	dma_buf_object_clear_poll(obj);
+	dma_buf_object_clear_poll_state(obj);
 }

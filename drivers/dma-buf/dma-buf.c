@@ -342,7 +342,7 @@ void dma_buf_put(struct dma_buf *dmabuf)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_put, "DMA_BUF");
 
-/* Wait for the fences of @usage; interruptible, on behalf of user space. */
+/* Wait, interruptibly, for the fences of @usage. */
 static int dma_buf_resv_wait(struct dma_resv *resv, enum dma_resv_usage usage)
 {
 	long ret;

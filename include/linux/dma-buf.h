@@ -141,7 +141,7 @@ struct dma_buf_ops {
 	 * DMA_BUF_IOCTL_SYNC. The core waits for the fences after this call. An
 	 * exporter that copies, invalidates caches or syncs bounce buffers here
 	 * must wait for them first, as the device may still be writing. When a
-	 * signal interrupts the core's wait, this is called again without
+	 * signal interrupts the core's wait, this may be called again without
 	 * @end_cpu_access in between. Optional.
 	 *
 	 * Context: May sleep. Reservation lock not held.
@@ -235,7 +235,11 @@ struct dma_buf {
 	/** @size: Length in bytes. */
 	size_t size;
 
-	/** @file: File of the descriptors; holds the reference count. */
+	/**
+	 * @file: File of the descriptors; holds the reference count. NULL once
+	 * the file was released while an importer or a vmap was left, which
+	 * leaks the buffer.
+	 */
 	struct file *file;
 
 	/**
