@@ -337,6 +337,7 @@ TEST_F_TIMEOUT(fenced, poll_signal, TIMEOUT_SLOW)
 }
 
 #define ONE_STEP 1	/* a round begins, or ends */
+#define NEXT_ROUND 2	/* one ends, and another begins */
 #define ONE_ROUND 3	/* one ends, and another begins and ends */
 
 /* Wait until another racer has made @steps, at most @tries times. */
@@ -566,7 +567,8 @@ TEST_F_TIMEOUT(buffer, name_maps_fdinfo, TIMEOUT_SLOW)
 /* Unloading an exporter's module */
 
 #define MODULE "vgem"
-#define UNLOADER 3	/* index of the racer */
+#define EXPORTER 0	/* indices of racers */
+#define UNLOADER 3
 
 static const char *module_path(void)
 {
@@ -596,7 +598,10 @@ static int unload_and_load(struct race *race, struct racer *racer)
 	if (ret)
 		return ret == -EWOULDBLOCK ? 0 : ret;
 	racer->hits++;
-	return load_module();
+	ret = load_module();
+	/* A slow exporter would find the module unloaded each time. */
+	wait_for_steps(&race->racers[EXPORTER], NEXT_ROUND, 200000);
+	return ret;
 }
 
 /*
@@ -770,8 +775,9 @@ TEST_F(module, polled_fence_is_dropped)
 TEST_F_TIMEOUT(module, unload, TIMEOUT_SLOW)
 {
 	struct racer racers[RACERS] = {
-		{ .name = "export and close", .round = fill_slot_and_pin,
-		  .hit = "pinned the exporter" },
+		[EXPORTER] = { .name = "export and close",
+			       .round = fill_slot_and_pin,
+			       .hit = "pinned the exporter" },
 		{ .name = "use", .round = use_slot, .hit = "found a buffer" },
 		{ .name = "signal", .round = signal_next },
 		[UNLOADER] = { .name = "unload and load",
