@@ -4,6 +4,7 @@
  */
 
 #include <linux/completion.h>
+#include <linux/cpumask.h>
 #include <linux/dcache.h>
 #include <linux/delay.h>
 #include <linux/file.h>
@@ -617,6 +618,9 @@ static void fences_reallocated(struct kunit *test)
 	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
 	struct dma_buf_bufinfo_change *change;
 	struct dma_fence *kernel;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
 
 	kernel = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_KERNEL);
 	change = kzalloc_obj(*change);
