@@ -20,28 +20,30 @@
 struct options opt = { .root = "" };
 atomic_bool stopped;
 
+static void print_error(const char *fmt, va_list args)
+{
+	fflush(stdout);
+	fputs("dmabuf: ", stderr);
+	vfprintf(stderr, fmt, args);
+	fputc('\n', stderr);
+}
+
 void warn(const char *fmt, ...)
 {
 	va_list args;
 
-	fflush(stdout);
-	fputs("dmabuf: ", stderr);
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	print_error(fmt, args);
 	va_end(args);
-	fputc('\n', stderr);
 }
 
 noreturn void die(const char *fmt, ...)
 {
 	va_list args;
 
-	fflush(stdout);
-	fputs("dmabuf: ", stderr);
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	print_error(fmt, args);
 	va_end(args);
-	fputc('\n', stderr);
 	exit(EXIT_FAILURE);
 }
 
@@ -49,11 +51,10 @@ static noreturn __printf(1, 2) void die_usage(const char *fmt, ...)
 {
 	va_list args;
 
-	fputs("dmabuf: ", stderr);
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	print_error(fmt, args);
 	va_end(args);
-	fputs("\nSee \"dmabuf --help\".\n", stderr);
+	fputs("See \"dmabuf --help\".\n", stderr);
 	exit(EXIT_USAGE);
 }
 
