@@ -215,6 +215,13 @@ kvm)	if ! [ -w /dev/kvm ] || ! grep -qwE 'vmx|svm' /proc/cpuinfo; then
 *)	die "ACCEL=$ACCEL: must be tcg or kvm" ;;
 esac
 
+# with_files DIR: prints the initramfs, with the files of this directory added
+with_files()
+{
+	(cd "$1" && find . -mindepth 1 | cpio -o -H newc --quiet -R 0:0) | gzip -1 |
+		cat "$initramfs" -
+}
+
 # For verbs that use tools or guest programs of x86_64 only
 only_x86_64()
 {

@@ -2,12 +2,14 @@
 /*
  * Process 1 of the dma-buf guest.
  *
- * Runs the mode given by "mode=" on the kernel command line (test, thirdparty, run,
- * pipeline, shell or planted), checks for leaked buffers, leaked memory and
- * complaints in the kernel log, and powers off. The console is for the user;
- * three virtio-serial ports are read by the host:
+ * Runs the mode given by "mode=" on the kernel command line (test, program or
+ * shell), checks for leaked buffers, leaked memory and complaints in the kernel
+ * log, and powers off. Programs may be added to the initramfs: /start is the
+ * program of mode "program"; /before and /after run before and after the
+ * programs of mode "test". The console is for the user; three virtio-serial
+ * ports are read by the host:
  *
- *   report   the tests' results as KTAP, or the output of the other modes
+ *   report   the tests' results as KTAP, or the output of the program
  *   files    the files in /out, as a cpio archive
  *   verdict  a "problem:" line for each failure outside of a test case, and
  *            "end" as the last line
@@ -164,15 +166,13 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-static bool load_module(const char *path, const char *options)
+static void load_module(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	bool loaded = fd >= 0 && !syscall(SYS_finit_module, fd, options, 0);
 
-	if (!loaded)
+	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
 		problem("cannot load %s: %m", path);
 	close(fd);
-	return loaded;
 }
 
 /* Loads the drivers that tests remove and reload, in order of dependencies. */
@@ -188,7 +188,7 @@ static void load_drivers(void)
 	f = fopen(path, "re");
 	while (f && fscanf(f, "%255s", name) == 1) {
 		snprintf(path, sizeof(path), "%s/%s", dir, name);
-		load_module(path, "");
+		load_module(path);
 	}
 	if (f)
 		fclose(f);
@@ -410,33 +410,6 @@ static void report_differences(void)
 	}
 }
 
-/* Loads delays.ko for the functions in the list; true if it is loaded. */
-static bool begin_delays(void)
-{
-	char options[16384] = "places=";
-	size_t used = strlen(options);
-	FILE *f;
-
-	if (strcmp(parameter("delays", "no"), "yes"))
-		return false;
-	f = fopen(TESTS "/places", "re");
-	if (!f) {
-		problem("cannot open the list of functions: %m");
-		return false;
-	}
-	used += fread(options + used, 1, sizeof(options) - 1 - used, f);
-	options[used] = '\0';
-	fclose(f);
-	return load_module(TESTS "/delays.ko", options);
-}
-
-/* On unload, delays.ko logs its numbers of delays. */
-static void end_delays(void)
-{
-	if (syscall(SYS_delete_module, "delays", 0))
-		problem("cannot unload delays: %m");
-}
-
 #define RACES DEBUGFS "/kunit/dma_buf_race/"
 
 /* Running a suite again overwrites its results from boot: check those first. */
@@ -481,6 +454,27 @@ static void report_watchpoints(void)
 		fclose(f);
 }
 
+static void run_one(char *path)
+{
+	char *const argv[] = { path, NULL };
+	unsigned int failed;
+	int status = run_program(argv, "", &failed);
+
+	if (status < 0)
+		problem("%s: not finished after %u seconds", path, test_timeout());
+	else if (!WIFEXITED(status))
+		problem("%s: killed by signal %d", path, WTERMSIG(status));
+	else if (WEXITSTATUS(status))
+		problem("%s: exit status %d", path, WEXITSTATUS(status));
+}
+
+/* Runs a program that was added to the initramfs, if there is one. */
+static void run_hook(char *path)
+{
+	if (!access(path, X_OK))
+		run_one(path);
+}
+
 /* Reports the suites, which have run during boot, and runs the programs. */
 static void run_tests(void)
 {
@@ -488,8 +482,8 @@ static void run_tests(void)
 	struct dirent **suites = NULL;
 	int nsuites = scandir(DEBUGFS "/kunit", &suites, is_suite, alphasort);
 	unsigned int ntests = 0, number = 0;
-	bool delayed = begin_delays();
 
+	run_hook("/before");
 	run_races_again();
 	if (nsuites < 0)
 		nsuites = 0;
@@ -500,51 +494,10 @@ static void run_tests(void)
 		report_suite(suites[i]->d_name, ++number);
 	for (unsigned int i = 0; i < ntests; i++)
 		run_selftest(names[i], ++number);
-	if (delayed)
-		end_delays();
+	run_hook("/after");
 	report_watchpoints();
 	if (ntests && !strcmp(parameter("DMA_BUF_STOCK", "0"), "1"))
 		report_differences();
-}
-
-static void run_one(char *const argv[])
-{
-	unsigned int failed;
-	int status = run_program(argv, "", &failed);
-
-	if (status < 0)
-		problem("%s: not finished after %u seconds", argv[0], test_timeout());
-	else if (!WIFEXITED(status))
-		problem("%s: killed by signal %d", argv[0], WTERMSIG(status));
-	else if (WEXITSTATUS(status))
-		problem("%s: exit status %d", argv[0], WEXITSTATUS(status));
-}
-
-static void send_picture(char *exporter, char *to)
-{
-	char *const argv[] = { TESTS "/picture", exporter, "/in/picture.ppm", to, NULL };
-
-	run_one(argv);
-}
-
-static void run_pictures(void)
-{
-	send_picture("heap", OUT "/heap.ppm");
-	send_picture("udmabuf", OUT "/udmabuf.ppm");
-}
-
-static void run_pipeline(void)
-{
-	char *const argv[] = { TESTS "/pipeline", OUT, NULL };
-
-	run_one(argv);
-}
-
-static void run_rich(void)
-{
-	char *const argv[] = { "/bin/busybox", "sh", "/thirdparty.sh", NULL };
-
-	run_one(argv);
 }
 
 static void run_shell(void)
@@ -562,15 +515,6 @@ static void run_shell(void)
 		_exit(127);
 	}
 	waitpid(pid, NULL, 0);
-}
-
-/* Loads planted.ko with the bug given by "bug=". */
-static void plant_bug(void)
-{
-	char options[64];
-
-	snprintf(options, sizeof(options), "bug=%s", parameter("bug", ""));
-	load_module(TESTS "/planted.ko", options);
 }
 
 static int count_buffers(void)
@@ -796,14 +740,8 @@ int main(void)
 	load_drivers();
 	if (!strcmp(mode, "shell"))
 		run_shell();
-	else if (!strcmp(mode, "run"))
-		run_pictures();
-	else if (!strcmp(mode, "pipeline"))
-		run_pipeline();
-	else if (!strcmp(mode, "thirdparty"))
-		run_rich();
-	else if (!strcmp(mode, "planted"))
-		plant_bug();
+	else if (!strcmp(mode, "program"))
+		run_one("/start");
 	else
 		run_tests();
 	check_buffers();

@@ -1,4 +1,5 @@
-#!/bin/sh
+#!/bin/busybox sh
+# shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0
 #
 # Runs in the guest, under busybox: third-party programs that test cameras,
