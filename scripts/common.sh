@@ -171,6 +171,9 @@ select_base()
 set_base "$BASE"
 export base_options
 
+# The parts of this tree that are laid over the base
+overlay="drivers include Documentation samples tools"
+
 # Paths: source tree, build directory, results
 here=$O/$BASE
 tree=$here/tree
@@ -205,6 +208,27 @@ memory=1G
 [ -z "$DEBUG" ] || memory=2G
 [ $machine != i386 ] || memory=2G	# more than it can map at once
 export MEMORY="${RAM:-$memory}"
+
+# With fixed names and relative paths, clones share ccache's results. 7.3 removes the
+# tree's absolute path from macros with an option; only this option differs.
+export KBUILD_BUILD_TIMESTAMP='@0' KBUILD_BUILD_USER=user KBUILD_BUILD_HOST=host
+export CCACHE_BASEDIR="$here" CCACHE_NOHASHDIR=1
+export CCACHE_IGNOREOPTIONS='-fmacro-prefix-map=*'
+
+# qemu TARGET [VARIABLE=VALUE...]: runs the makefile that builds and boots the guest
+qemu()
+{
+	configs="${DEBUG:+debug} ${COVERAGE:+coverage}"
+	case $CONFIG in
+	kcsan | rt)	configs="$CONFIG $configs" ;;
+	thirdparty)	configs="$here/tree/$guest/thirdparty.config $configs" ;;
+	esac
+	make --no-print-directory -C "$here/tree/$guest" KERNEL_TREE="$tree" KERNEL_OUTPUT="$kbuild" \
+		TESTS_OUTPUT="$user" RESULTS="$results" INITRAMFS="$initramfs" \
+		MACHINE=$machine CONFIGS="$configs" KMAKEFLAGS="CC=\"ccache ${cross}gcc\"" \
+		STOCK="$STOCK" T="$T" LIMIT="$LIMIT" PARAMETERS="$PARAMETERS" \
+		${BENCH:+FRAGMENTS="$here/tree/$guest/bench.config"} "$@"
+}
 
 [ $machine = x86_64 ] || ACCEL=tcg	# another machine is always emulated
 case $ACCEL in
