@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The verbs of this tree; each is a script of the same name in scripts/.
+# The verbs of this tree; each is a script of the same name in scripts/ or lab/.
 
 export BASE KERNEL CACHE SUITE O STOCK DEBUG ACCEL CONFIG T PARAMETERS LIMIT RAM INPUT PROFILE \
 	EXTRA_CHECK
@@ -13,4 +13,4 @@ help:
 	@sed -n 's/^#: \{0,1\}//p' scripts/common.sh
 
 $(VERBS):
-	@scripts/$@
+	@$(wildcard scripts/$@ lab/*/$@)

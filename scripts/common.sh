@@ -102,8 +102,8 @@ CONFIG=${CONFIG:-}
 PARAMETERS=${PARAMETERS:-}
 LIMIT=${LIMIT:-}
 RAM=${RAM:-}
-BUILT=${BUILT:-}	# set by scripts/soak: everything is built
-RESULTS=${RESULTS:-}	# set by scripts/soak: directory for the results
+BUILT=${BUILT:-}	# set by lab/soak/soak: everything is built
+RESULTS=${RESULTS:-}	# set by lab/soak/soak: directory for the results
 export BASE KERNEL CACHE O STOCK DEBUG ACCEL T COVERAGE BENCH CONFIG PARAMETERS LIMIT RAM BUILT RESULTS
 
 # One verb at a time in a build directory; a verb may run others. Verbs remove files
@@ -172,7 +172,7 @@ set_base "$BASE"
 export base_options
 
 # The parts of this tree that are laid over the base
-overlay="drivers include Documentation samples tools"
+overlay="drivers include Documentation samples tools lab"
 
 # Paths: source tree, build directory, results
 here=$O/$BASE
@@ -221,13 +221,13 @@ qemu()
 	configs="${DEBUG:+debug} ${COVERAGE:+coverage}"
 	case $CONFIG in
 	kcsan | rt)	configs="$CONFIG $configs" ;;
-	thirdparty)	configs="$here/tree/$guest/thirdparty.config $configs" ;;
+	thirdparty)	configs="$here/tree/lab/thirdparty/thirdparty.config $configs" ;;
 	esac
 	make --no-print-directory -C "$here/tree/$guest" KERNEL_TREE="$tree" KERNEL_OUTPUT="$kbuild" \
 		TESTS_OUTPUT="$user" RESULTS="$results" INITRAMFS="$initramfs" \
 		MACHINE=$machine CONFIGS="$configs" KMAKEFLAGS="CC=\"ccache ${cross}gcc\"" \
 		STOCK="$STOCK" T="$T" LIMIT="$LIMIT" PARAMETERS="$PARAMETERS" \
-		${BENCH:+FRAGMENTS="$here/tree/$guest/bench.config"} "$@"
+		${BENCH:+FRAGMENTS="$here/tree/lab/bench/bench.config"} "$@"
 }
 
 [ $machine = x86_64 ] || ACCEL=tcg	# another machine is always emulated
