@@ -32,8 +32,9 @@ struct dma_buf_node {
 /**
  * struct dma_buf_object - a buffer with its private part and its inode
  *
- * Allocated as the inode of the buffer's file and freed with the inode, an RCU
- * grace period after the last path to the file was dropped. The exporter's
+ * Allocated as the inode of the buffer's file and freed with the inode, when the
+ * last path to the file is dropped. There is no grace period: a reader under
+ * RCU needs a reference to the file, its dentry or its inode. The exporter's
  * release runs earlier, with the last reference to the file.
  */
 struct dma_buf_object {

@@ -1418,8 +1418,11 @@ static struct inode *dma_buf_inode_alloc(struct super_block *sb)
 	return obj ? &obj->inode : NULL;
 }
 
-/* Called after a grace period: no reader under RCU uses the name. */
-static void dma_buf_inode_free(struct inode *inode)
+/*
+ * Free the object without a grace period, as pipes are: every path to the inode
+ * is a reference. It is not hashed, and neither is its dentry.
+ */
+static void dma_buf_inode_destroy(struct inode *inode)
 {
 	struct dma_buf_object *obj = inode_to_dma_buf_object(inode);
 
@@ -1432,7 +1435,7 @@ static void dma_buf_inode_free(struct inode *inode)
 static const struct super_operations dma_buf_super_ops = {
 	.alloc_inode	= dma_buf_inode_alloc,
 	.evict_inode	= clear_inode,
-	.free_inode	= dma_buf_inode_free,
+	.destroy_inode	= dma_buf_inode_destroy,
 	.statfs		= simple_statfs,
 };
 

@@ -266,9 +266,9 @@ struct dma_buf {
 	 * @name:
 	 *
 	 * The name set by user space, shorter than %DMA_BUF_NAME_LEN; NULL
-	 * until set. User space may replace it at any time. BPF programs and
-	 * debuggers read it under RCU: it is freed a grace period after it was
-	 * replaced, or after the buffer was released.
+	 * until set. User space may replace it at any time. BPF programs that
+	 * hold a reference to the buffer read it under RCU: it is freed a grace
+	 * period after it was replaced.
 	 */
 	const char *name;
 
