@@ -9,7 +9,6 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
 #include <linux/fs.h>
-#include <linux/refcount.h>
 #include <linux/seq_file.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -58,16 +57,12 @@ struct dma_buf_object {
 
 	/**
 	 * @vmap: the kernel mapping while @vmap_count is not zero, else
-	 * cleared. Written with the reservation lock held, and only while the
-	 * count is zero.
+	 * cleared. Protected by the reservation lock.
 	 */
 	struct iosys_map vmap;
 
-	/**
-	 * @vmap_count: number of users of @vmap. The reservation lock is held
-	 * when it leaves zero or returns to zero.
-	 */
-	refcount_t vmap_count;
+	/** @vmap_count: number of users of @vmap; same lock. */
+	unsigned int vmap_count;
 
 	/**
 	 * @inode: the inode of the file. Its i_lock and i_private hold state of

@@ -1078,38 +1078,17 @@ int dma_buf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_mmap, "DMA_BUF");
 
-/* Join an existing kernel mapping. */
-static bool dma_buf_vmap_try_get(struct dma_buf_object *obj,
-				 struct iosys_map *map)
-{
-	if (!refcount_inc_not_zero(&obj->vmap_count))
-		return false;
-
-	/* Paired with smp_wmb() in dma_buf_vmap_create(). */
-	smp_acquire__after_ctrl_dep();
-	*map = obj->vmap;
-	return true;
-}
-
 /* Have the exporter map the buffer for the first user. */
-static int dma_buf_vmap_create(struct dma_buf *dmabuf, struct iosys_map *map)
+static int dma_buf_vmap_create(struct dma_buf_object *obj)
 {
-	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
+	struct dma_buf *dmabuf = &obj->base;
 	int ret = -EINVAL;
 
 	if (dmabuf->ops->vmap)
 		ret = dmabuf->ops->vmap(dmabuf, &obj->vmap);
-	if (ret) {
+	if (ret)
 		iosys_map_clear(&obj->vmap);
-		iosys_map_clear(map);
-		return ret;
-	}
-
-	*map = obj->vmap;
-	/* Paired with the acquire barrier in dma_buf_vmap_try_get(). */
-	smp_wmb();
-	refcount_set(&obj->vmap_count, 1);
-	return 0;
+	return ret;
 }
 
 /**
@@ -1127,6 +1106,9 @@ static int dma_buf_vmap_create(struct dma_buf *dmabuf, struct iosys_map *map)
  */
 int dma_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
+	struct dma_buf_object *obj;
+	int ret;
+
 	if (WARN_ON(!dmabuf)) {
 		iosys_map_clear(map);
 		return -EINVAL;
@@ -1134,10 +1116,18 @@ int dma_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	if (dma_buf_vmap_try_get(to_dma_buf_object(dmabuf), map))
-		return 0;
+	obj = to_dma_buf_object(dmabuf);
+	if (!obj->vmap_count) {
+		ret = dma_buf_vmap_create(obj);
+		if (ret) {
+			iosys_map_clear(map);
+			return ret;
+		}
+	}
 
-	return dma_buf_vmap_create(dmabuf, map);
+	obj->vmap_count++;
+	*map = obj->vmap;
+	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_vmap, "DMA_BUF");
 
@@ -1146,8 +1136,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_vmap, "DMA_BUF");
  * @dmabuf: the buffer
  * @map: the mapping; cleared on failure
  *
- * Context: Process context, may sleep. Takes the reservation lock, unless the
- * buffer is mapped already.
+ * Context: Process context, may sleep. Takes the reservation lock.
  * Return: As dma_buf_vmap().
  */
 int dma_buf_vmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
@@ -1159,9 +1148,6 @@ int dma_buf_vmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
 		return -EINVAL;
 	}
 
-	if (likely(dma_buf_vmap_try_get(to_dma_buf_object(dmabuf), map)))
-		return 0;
-
 	dma_resv_lock(dmabuf->resv, NULL);
 	ret = dma_buf_vmap(dmabuf, map);
 	dma_resv_unlock(dmabuf->resv);
@@ -1169,14 +1155,6 @@ int dma_buf_vmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
 	return ret;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_vmap_unlocked, "DMA_BUF");
-
-/* Check that @map is the current mapping. */
-static bool dma_buf_vmap_matches(struct dma_buf_object *obj,
-				 struct iosys_map *map)
-{
-	return !WARN_ON(!refcount_read(&obj->vmap_count) ||
-			!iosys_map_is_equal(&obj->vmap, map));
-}
 
 /**
  * dma_buf_vunmap - undo one dma_buf_vmap()
@@ -1196,8 +1174,10 @@ void dma_buf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	dma_resv_assert_held(dmabuf->resv);
 
 	obj = to_dma_buf_object(dmabuf);
-	if (!dma_buf_vmap_matches(obj, map) ||
-	    !refcount_dec_and_test(&obj->vmap_count))
+	if (WARN_ON(!obj->vmap_count || !iosys_map_is_equal(&obj->vmap, map)))
+		return;
+
+	if (--obj->vmap_count)
 		return;
 
 	if (dmabuf->ops->vunmap)
@@ -1211,20 +1191,12 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_vunmap, "DMA_BUF");
  * @dmabuf: the buffer
  * @map: the mapping
  *
- * Context: Process context, may sleep. Takes the reservation lock for the last
- * of nested mappings.
+ * Context: Process context, may sleep. Takes the reservation lock.
  * Return: Nothing. With another buffer's mapping, a warning and no effect.
  */
 void dma_buf_vunmap_unlocked(struct dma_buf *dmabuf, struct iosys_map *map)
 {
-	struct dma_buf_object *obj;
-
 	if (WARN_ON(!dmabuf))
-		return;
-
-	obj = to_dma_buf_object(dmabuf);
-	if (!dma_buf_vmap_matches(obj, map) ||
-	    refcount_dec_not_one(&obj->vmap_count))
 		return;
 
 	dma_resv_lock(dmabuf->resv, NULL);
@@ -1375,7 +1347,7 @@ static int dma_buf_file_release(struct inode *inode, struct file *file)
 
 	/* A driver failed to clean up and may still use the buffer: leak it. */
 	if (WARN_ON(!list_empty(&dmabuf->attachments) ||
-		    refcount_read(&obj->vmap_count))) {
+		    obj->vmap_count)) {
 		dmabuf->file = NULL;
 		ihold(inode);
 		return 0;

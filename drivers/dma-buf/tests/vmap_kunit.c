@@ -227,22 +227,6 @@ static void iomem_map(struct kunit *test)
 	dma_buf_vunmap_by(row, exp->dmabuf, &two);
 }
 
-/* Passes when nested calls do not take the reservation lock. */
-static void nested_without_lock(struct kunit *test)
-{
-	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
-	struct iosys_map outer, inner;
-	struct mock_resv_lock_holder *holder;
-
-	KUNIT_ASSERT_EQ(test, dma_buf_vmap_unlocked(exp->dmabuf, &outer), 0);
-	holder = mock_resv_lock_holder_create(test, exp->dmabuf->resv);
-	KUNIT_EXPECT_EQ(test, dma_buf_vmap_unlocked(exp->dmabuf, &inner), 0);
-	KUNIT_EXPECT_TRUE(test, iosys_map_is_equal(&outer, &inner));
-	dma_buf_vunmap_unlocked(exp->dmabuf, &inner);
-	KUNIT_EXPECT_TRUE(test, mock_resv_lock_holder_release(test, holder));
-	dma_buf_vunmap_unlocked(exp->dmabuf, &outer);
-}
-
 struct dma_buf_vmap_race {
 	struct mock_exporter *exp;
 	atomic_t failed;
@@ -310,7 +294,6 @@ static struct kunit_case dma_buf_vmap_cases[] = {
 	KUNIT_CASE_PARAM(vmap_without_op, dma_buf_vmap_gen_params),
 	KUNIT_CASE_PARAM(vmap_without_vunmap, dma_buf_vmap_gen_params),
 	KUNIT_CASE_PARAM(iomem_map, dma_buf_vmap_gen_params),
-	KUNIT_CASE(nested_without_lock),
 	KUNIT_CASE(concurrent_threads),
 	KUNIT_CASE_PARAM(holds_no_reference, dma_buf_vmap_gen_params),
 	{}
