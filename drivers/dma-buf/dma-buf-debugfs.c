@@ -4,7 +4,7 @@
  *
  * Lists every live buffer with its fences and attached devices. Users of a
  * buffer may have to wait while a reader prints it: the reader holds the
- * inode's spinlock for the name and the devices, and the reservation lock, if
+ * object's spinlock for the name and the devices, and the reservation lock, if
  * that was free, for the fences. A reader does not wait for a reservation lock.
  * A buffer whose lock is held, perhaps because a device hangs, is listed with
  * its unsignalled fences.
@@ -152,9 +152,9 @@ static void dma_buf_bufinfo_show_row(struct seq_file *s, struct dma_buf *dmabuf)
 	seq_putc(s, '\t');
 	dma_buf_bufinfo_show_number(s, obj->inode.i_ino);
 	seq_putc(s, '\t');
-	spin_lock(dma_buf_object_lockptr(obj));
+	spin_lock(&obj->lock);
 	dma_buf_seq_name(s, dmabuf->name ?: "<none>");
-	spin_unlock(dma_buf_object_lockptr(obj));
+	spin_unlock(&obj->lock);
 	seq_putc(s, '\n');
 }
 
@@ -169,7 +169,7 @@ static void dma_buf_bufinfo_show_buffer(struct seq_file *s,
 	dma_buf_bufinfo_show_fences(s, dmabuf->resv);
 
 	seq_puts(s, "\tAttached Devices:\n");
-	spin_lock(dma_buf_object_lockptr(obj));
+	spin_lock(&obj->lock);
 	list_for_each_entry(attach, &dmabuf->attachments, node) {
 		/* Truncated: seq_file calls again with a larger buffer. */
 		if (seq_has_overflowed(s))
@@ -177,7 +177,7 @@ static void dma_buf_bufinfo_show_buffer(struct seq_file *s,
 		seq_printf(s, "\t%s\n", dev_name(attach->dev));
 		count++;
 	}
-	spin_unlock(dma_buf_object_lockptr(obj));
+	spin_unlock(&obj->lock);
 	seq_put_decimal_ull(s, "Total ", count);
 	seq_puts(s, " devices attached\n\n");
 }

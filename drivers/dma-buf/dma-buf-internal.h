@@ -35,10 +35,30 @@ struct dma_buf_node {
  * last path to the file is dropped. There is no grace period: a reader under
  * RCU needs a reference to the file, its dentry or its inode. The exporter's
  * release runs earlier, with the last reference to the file.
+ *
+ * The object is aligned to cache lines. On 64-bit machines @base begins such that
+ * its constant members are in the first line, and the members that change when a
+ * device is attached, with the locks for that, in the second.
  */
 struct dma_buf_object {
+	/**
+	 * @vmap: the kernel mapping while @vmap_count is not zero, else
+	 * cleared. Protected by the reservation lock.
+	 */
+	struct iosys_map vmap;
+
 	/** @base: the part that drivers see. */
 	struct dma_buf base;
+
+	/**
+	 * @lock: protects &dma_buf.attachments, which is changed with the
+	 * reservation lock held as well, and &dma_buf.name, which may be read
+	 * under RCU instead. Innermost lock; process context only.
+	 */
+	spinlock_t lock;
+
+	/** @vmap_count: number of users of @vmap; reservation lock. */
+	unsigned int vmap_count;
 
 	/** @resv: used for @base.resv unless the exporter passed its own. */
 	struct dma_resv resv;
@@ -56,18 +76,8 @@ struct dma_buf_object {
 	struct dma_buf_node node;
 
 	/**
-	 * @vmap: the kernel mapping while @vmap_count is not zero, else
-	 * cleared. Protected by the reservation lock.
-	 */
-	struct iosys_map vmap;
-
-	/** @vmap_count: number of users of @vmap; same lock. */
-	unsigned int vmap_count;
-
-	/**
-	 * @inode: the inode of the file. Its i_lock and i_private hold state of
-	 * the core, see dma_buf_object_lockptr() and
-	 * dma_buf_object_poll_state().
+	 * @inode: the inode of the file. Its i_private holds state of the core,
+	 * see dma_buf_object_poll_state().
 	 */
 	struct inode inode;
 };
@@ -81,16 +91,6 @@ static inline struct dma_buf_object *
 inode_to_dma_buf_object(struct inode *inode)
 {
 	return container_of(inode, struct dma_buf_object, inode);
-}
-
-/*
- * The inode's spinlock. It protects &dma_buf.attachments, which is changed with
- * the reservation lock held as well, and &dma_buf.name, which may be read under
- * RCU instead. Innermost lock; process context only.
- */
-static inline spinlock_t *dma_buf_object_lockptr(struct dma_buf_object *obj)
-{
-	return &obj->inode.i_lock;
 }
 
 /*

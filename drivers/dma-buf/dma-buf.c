@@ -379,7 +379,7 @@ dma_buf_attachment_create(struct dma_buf *dmabuf, struct device *dev,
 /*
  * The list is changed with both locks held. Exporters may walk it with the
  * reservation lock held. bufinfo, which must not wait for that lock, walks it
- * with the inode's spinlock held.
+ * with the object's spinlock held.
  */
 static void dma_buf_attachment_link(struct dma_buf_attachment *attach)
 {
@@ -387,9 +387,9 @@ static void dma_buf_attachment_link(struct dma_buf_attachment *attach)
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 
 	dma_resv_lock(dmabuf->resv, NULL);
-	spin_lock(dma_buf_object_lockptr(obj));
+	spin_lock(&obj->lock);
 	list_add(&attach->node, &dmabuf->attachments);
-	spin_unlock(dma_buf_object_lockptr(obj));
+	spin_unlock(&obj->lock);
 	dma_resv_unlock(dmabuf->resv);
 }
 
@@ -399,9 +399,9 @@ static void dma_buf_attachment_unlink(struct dma_buf_attachment *attach)
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 
 	dma_resv_lock(dmabuf->resv, NULL);
-	spin_lock(dma_buf_object_lockptr(obj));
+	spin_lock(&obj->lock);
 	list_del(&attach->node);
-	spin_unlock(dma_buf_object_lockptr(obj));
+	spin_unlock(&obj->lock);
 	dma_resv_unlock(dmabuf->resv);
 }
 
@@ -1265,11 +1265,11 @@ static void dma_buf_name_replace(struct dma_buf *dmabuf, const char *name)
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
 	const char *old;
 
-	spin_lock(dma_buf_object_lockptr(obj));
+	spin_lock(&obj->lock);
 	old = dmabuf->name;
 	/* Paired with the address dependency of readers under RCU, e.g. BPF. */
 	smp_store_release(&dmabuf->name, name);
-	spin_unlock(dma_buf_object_lockptr(obj));
+	spin_unlock(&obj->lock);
 
 	kfree_rcu_mightsleep(old);
 }
@@ -1325,14 +1325,14 @@ static void dma_buf_file_show_fdinfo(struct seq_file *s, struct file *file)
 	seq_printf(s, "size:\t%zu\ncount:\t%ld\nexp_name:\t%s\n",
 		   dmabuf->size, file_count(file) - 1, dmabuf->exp_name);
 
-	spin_lock(dma_buf_object_lockptr(obj));
+	spin_lock(&obj->lock);
 	name = dmabuf->name;
 	if (name) {
 		seq_puts(s, "name:\t");
 		dma_buf_seq_name(s, name);
 		seq_putc(s, '\n');
 	}
-	spin_unlock(dma_buf_object_lockptr(obj));
+	spin_unlock(&obj->lock);
 }
 
 /* The last reference was dropped. Paths to the file may still be held. */
@@ -1378,6 +1378,7 @@ static void dma_buf_cache_ctor(void *ptr)
 
 	memset(obj, 0, offsetof(struct dma_buf_object, inode));
 	INIT_LIST_HEAD(&obj->base.attachments);
+	spin_lock_init(&obj->lock);
 	init_waitqueue_head(&obj->wait);
 	inode_init_once(&obj->inode);
 }
@@ -1420,9 +1421,9 @@ static char *dma_buf_dentry_name(struct dentry *dentry, char *buf, int len)
 	struct dma_buf_object *obj = inode_to_dma_buf_object(d_inode(dentry));
 	char name[DMA_BUF_NAME_LEN];
 
-	spin_lock(dma_buf_object_lockptr(obj));
+	spin_lock(&obj->lock);
 	strscpy(name, obj->base.name ?: "");
-	spin_unlock(dma_buf_object_lockptr(obj));
+	spin_unlock(&obj->lock);
 
 	return dynamic_dname(buf, len, "/%s:%s", dentry->d_name.name, name);
 }
@@ -1457,7 +1458,8 @@ static int __init dma_buf_init(void)
 
 	dma_buf_cache = kmem_cache_create("dma_buf",
 					  sizeof(struct dma_buf_object), 0,
-					  SLAB_ACCOUNT, dma_buf_cache_ctor);
+					  SLAB_ACCOUNT | SLAB_HWCACHE_ALIGN,
+					  dma_buf_cache_ctor);
 	if (!dma_buf_cache)
 		return -ENOMEM;
 

@@ -243,15 +243,6 @@ struct dma_buf {
 	struct file *file;
 
 	/**
-	 * @attachments:
-	 *
-	 * One &struct dma_buf_attachment for each attached device, static
-	 * importers included, in no order. Only the core changes the list;
-	 * exporters may walk it with the lock of @resv held.
-	 */
-	struct list_head attachments;
-
-	/**
 	 * @ops:
 	 *
 	 * The exporter's callbacks. The exporter may replace them as long as it
@@ -261,16 +252,6 @@ struct dma_buf {
 
 	/** @exp_name: The exporter's name, for debugging. */
 	const char *exp_name;
-
-	/**
-	 * @name:
-	 *
-	 * The name set by user space, shorter than %DMA_BUF_NAME_LEN; NULL
-	 * until set. User space may replace it at any time. BPF programs that
-	 * hold a reference to the buffer read it under RCU: it is freed a grace
-	 * period after it was replaced.
-	 */
-	const char *name;
 
 	/** @priv: The exporter's private data. */
 	void *priv;
@@ -300,6 +281,25 @@ struct dma_buf {
 	 * All users follow the rules of &enum dma_resv_usage.
 	 */
 	struct dma_resv *resv;
+
+	/**
+	 * @attachments:
+	 *
+	 * One &struct dma_buf_attachment for each attached device, static
+	 * importers included, in no order. Only the core changes the list;
+	 * exporters may walk it with the lock of @resv held.
+	 */
+	struct list_head attachments;
+
+	/**
+	 * @name:
+	 *
+	 * The name set by user space, shorter than %DMA_BUF_NAME_LEN; NULL
+	 * until set. User space may replace it at any time. BPF programs that
+	 * hold a reference to the buffer read it under RCU: it is freed a grace
+	 * period after it was replaced.
+	 */
+	const char *name;
 };
 
 /**
