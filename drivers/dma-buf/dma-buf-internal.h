@@ -101,7 +101,11 @@ inode_to_dma_buf_object(struct inode *inode)
 static inline struct dma_buf_poll *
 dma_buf_object_poll_state(struct dma_buf_object *obj)
 {
-	/* Paired with cmpxchg() in dma_buf_object_set_poll_state(). */
+	/*
+	 * Paired with cmpxchg() in dma_buf_object_set_poll_state():
+	 * poll-state.litmus. READ_ONCE() and the address dependency would
+	 * suffice: poll-state-dependency.litmus.
+	 */
 	return smp_load_acquire(&obj->inode.i_private);
 }
 
@@ -111,9 +115,9 @@ dma_buf_object_set_poll_state(struct dma_buf_object *obj,
 			      struct dma_buf_poll *poll)
 {
 	/*
-	 * Paired with smp_load_acquire() in dma_buf_object_poll_state(). If it
-	 * fails, the address dependency orders accesses to the state it
-	 * returns.
+	 * Paired with smp_load_acquire() in dma_buf_object_poll_state():
+	 * poll-state.litmus. If it fails, the address dependency orders
+	 * accesses to the state it returns: poll-state-lost.litmus.
 	 */
 	return cmpxchg(&obj->inode.i_private, NULL, poll);
 }

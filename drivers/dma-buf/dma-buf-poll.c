@@ -39,6 +39,9 @@
  *
  * If it did not read the count after it was queued, the waiter would sleep
  * indefinitely.
+ *
+ * Documentation/litmus-tests/dma-buf/ has a litmus test for each pairing of
+ * this kind. The comments name them.
  */
 
 #include <linux/dma-buf.h>
@@ -185,6 +188,10 @@ static __poll_t dma_buf_poll_idle_events(struct dma_buf_object *obj)
 	struct dma_buf_poll *poll = dma_buf_object_poll_state(obj);
 	__poll_t events = 0;
 
+	/*
+	 * Paired with WRITE_ONCE() in dma_buf_poll_count():
+	 * poll-count.litmus.
+	 */
 	if (!poll || !READ_ONCE(poll->pending_in))
 		events |= EPOLLIN;
 	if (!poll || !READ_ONCE(poll->pending_out))
@@ -196,7 +203,10 @@ static __poll_t dma_buf_poll_idle_events(struct dma_buf_object *obj)
 static void dma_buf_poll_count(struct dma_buf_poll *poll, __poll_t events,
 			       int step)
 {
-	/* Paired with READ_ONCE() in dma_buf_poll_idle_events(). */
+	/*
+	 * Paired with READ_ONCE() in dma_buf_poll_idle_events():
+	 * poll-count.litmus.
+	 */
 	if (events & EPOLLIN)
 		WRITE_ONCE(poll->pending_in, poll->pending_in + step);
 	if (events & EPOLLOUT)
@@ -217,6 +227,13 @@ static void dma_buf_poll_disarm(struct dma_buf_poll_watch *watch)
 	unsigned long flags;
 	__poll_t ready;
 
+	/*
+	 * Ordered by the lock with dma_buf_file_poll(), which queues a waiter
+	 * and then reads the count: poll-waiter-callback.litmus,
+	 * poll-several-fences.litmus. The lock is held until after the wake-up,
+	 * so that dma_buf_poll_watch_add() counts no fence in between:
+	 * poll-true-events.litmus.
+	 */
 	spin_lock_irqsave(&wait->lock, flags);
 	rb_erase(&watch->node, &poll->armed);
 	dma_buf_poll_count(poll, watch->events, -1);
@@ -289,6 +306,11 @@ dma_buf_poll_watch_add(struct dma_buf_poll *poll, struct dma_fence *fence,
 
 	lockdep_assert_held(&poll->obj->wait.lock);
 
+	/*
+	 * The thread that armed the watch may not have added the callback yet.
+	 * Ordered by the lock with its dma_buf_poll_disarm():
+	 * poll-other-waiter.litmus.
+	 */
 	node = rb_find(fence, &poll->armed, dma_buf_poll_watch_cmp);
 	if (node) {
 		watch = rb_entry(node, struct dma_buf_poll_watch, node);
@@ -337,7 +359,7 @@ static int dma_buf_poll_arm(struct dma_buf_object *obj, struct dma_fence *fence,
 
 	/*
 	 * The lock of a fence may be freed an RCU grace period after the fence
-	 * has signalled.
+	 * has signalled: poll-fence-lock.litmus.
 	 */
 	rcu_read_lock();
 	added = !dma_fence_add_callback(fence, &watch->cb, dma_buf_poll_fence_cb);
@@ -417,7 +439,8 @@ static __poll_t dma_buf_poll_busy(struct dma_buf_object *obj, __poll_t events,
 
 /*
  * Wake the waiters with the subset of @events whose counts are zero. A waiter
- * that found a pending fence has counted it before it is on the queue.
+ * that found a pending fence has counted it before it is on the queue. Ordered
+ * by the lock with dma_buf_poll_watch_add(): poll-wake.litmus.
  */
 static void dma_buf_poll_wake(struct dma_buf_object *obj, __poll_t events)
 {
@@ -450,8 +473,9 @@ __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
 
 	/*
 	 * epoll and poll() pass no queue function when they poll again while
-	 * queued. Ordered by smp_mb() in poll_wait(), in the call that queued
-	 * them.
+	 * queued. Ordered with poll_wait(), in the dma_buf_file_poll() that
+	 * queued them, by the program order of one thread, or by the lock that
+	 * handed the waiter over to another: poll-again.litmus.
 	 */
 	waits = queues || waitqueue_active(&obj->wait);
 	busy = dma_buf_poll_busy(obj, events, waits);
@@ -505,6 +529,10 @@ static bool dma_buf_poll_is_idle(struct dma_buf_poll *poll)
 	wait_queue_head_t *wait = &poll->obj->wait;
 	bool idle;
 
+	/*
+	 * Ordered by the lock with dma_buf_poll_disarm(), which uses @poll
+	 * until it releases the lock: poll-release-callback.litmus.
+	 */
 	spin_lock_irq(&wait->lock);
 	idle = RB_EMPTY_ROOT(&poll->armed);
 	spin_unlock_irq(&wait->lock);
@@ -528,9 +556,17 @@ void dma_buf_poll_destroy(struct dma_buf_object *obj)
 	if (!poll)
 		return;
 
+	/*
+	 * Ordered with dma_buf_poll_watch_create() by the reference count of
+	 * the file: poll-release-reference.litmus.
+	 */
 	for (watch = &poll->first; watch; watch = watch->next)
 		dma_buf_poll_cancel(watch);
-	/* The last callback takes a count to zero, which causes a wake-up. */
+	/*
+	 * The last callback takes a count to zero, which causes a wake-up.
+	 * Ordered by the lock with dma_buf_poll_disarm():
+	 * poll-release-wakeup.litmus.
+	 */
 	wait_event(obj->wait, dma_buf_poll_is_idle(poll));
 
 	for (watch = poll->first.next; watch; watch = next) {

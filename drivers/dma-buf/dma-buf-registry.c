@@ -47,7 +47,10 @@ void __init dma_buf_registry_init(void)
 	}
 }
 
-/* Link @node at the head of @cpu's list. */
+/*
+ * Link @node at the head of @cpu's list. Ordered by the lock with
+ * dma_buf_node_get(), which uses the buffer's file: registry-export.litmus.
+ */
 static void dma_buf_node_link(struct dma_buf_node *node, unsigned int cpu)
 {
 	struct dma_buf_shard *shard = per_cpu_ptr(&dma_buf_shards, cpu);
@@ -110,7 +113,11 @@ void dma_buf_cursor_start(struct dma_buf_node *cursor)
 	dma_buf_node_link(cursor, cpumask_first(cpu_possible_mask));
 }
 
-/* Take a reference to the buffer of @node, if it is a buffer and alive. */
+/*
+ * Take a reference to the buffer of @node, if it is a buffer and alive. Ordered
+ * by the lock of the list with dma_buf_registry_del(), before which the file is
+ * not freed: registry-release.litmus.
+ */
 static struct dma_buf *dma_buf_node_get(struct dma_buf_node *node)
 {
 	struct dma_buf_object *obj;

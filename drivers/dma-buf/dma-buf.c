@@ -1259,7 +1259,11 @@ static long dma_buf_ioctl_sync(struct dma_buf *dmabuf,
 	return dma_buf_begin_cpu_access(dmabuf, dir);
 }
 
-/* Publish @name. BPF programs may still read the old name. */
+/*
+ * Publish @name. BPF programs may still read the old name: name-free.litmus.
+ * Ordered by the lock with dma_buf_dentry_name() and other readers that take
+ * it: name-locked.litmus.
+ */
 static void dma_buf_name_replace(struct dma_buf *dmabuf, const char *name)
 {
 	struct dma_buf_object *obj = to_dma_buf_object(dmabuf);
@@ -1267,7 +1271,10 @@ static void dma_buf_name_replace(struct dma_buf *dmabuf, const char *name)
 
 	spin_lock(&obj->lock);
 	old = dmabuf->name;
-	/* Paired with the address dependency of readers under RCU, e.g. BPF. */
+	/*
+	 * Paired with the address dependency of readers under RCU outside of
+	 * the core, e.g. BPF programs: name-publish.litmus.
+	 */
 	smp_store_release(&dmabuf->name, name);
 	spin_unlock(&obj->lock);
 
