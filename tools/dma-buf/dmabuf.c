@@ -28,10 +28,13 @@ static void print_error(const char *fmt, va_list args)
 	fputc('\n', stderr);
 }
 
+/* On the screen of "dmabuf top", its first line has the limits of the view. */
 void warn(const char *fmt, ...)
 {
 	va_list args;
 
+	if (on_screen)
+		return;
 	va_start(args, fmt);
 	print_error(fmt, args);
 	va_end(args);
@@ -41,6 +44,7 @@ noreturn void die(const char *fmt, ...)
 {
 	va_list args;
 
+	screen_end();	/* the message would vanish with the screen */
 	va_start(args, fmt);
 	print_error(fmt, args);
 	va_end(args);
@@ -175,20 +179,20 @@ static const struct command {
 	int min, max;	/* arguments */
 	const char *options, *columns;
 } commands[] = {
-#define COMMON " json bytes root "
+#define COMMON " json bytes no-headers root "
 #define FILTER " exporter name device process pending orphans "
-	{ "list", cmd_list, 0, 0, COMMON FILTER " no-headers sort ",
+	{ "list", cmd_list, 0, 0, COMMON FILTER " sort ",
 	  " inode size exporter name refs devices pending processes " },
-	{ "ps", cmd_ps, 0, 4096, COMMON FILTER " no-headers sort ",
+	{ "ps", cmd_ps, 0, 4096, COMMON FILTER " sort ",
 	  " pid command buffers size rss pss " },
-	{ "exporters", cmd_exporters, 0, 0, COMMON FILTER " no-headers sort ",
+	{ "exporters", cmd_exporters, 0, 0, COMMON FILTER " sort ",
 	  " exporter buffers pending size " },
-	{ "devices", cmd_devices, 0, 0, COMMON FILTER " no-headers sort ",
+	{ "devices", cmd_devices, 0, 0, COMMON FILTER " sort ",
 	  " device buffers pending size " },
 	{ "show", cmd_show, 1, 4096, COMMON, " " },
-	{ "top", cmd_top, 0, 0, COMMON FILTER " no-headers sort delay count ",
+	{ "top", cmd_top, 0, 0, COMMON FILTER " sort delay count ",
 	  " pid command buffers size rss pss growth " },
-	{ "diff", cmd_diff, 0, 2, COMMON FILTER " no-headers delay ", " " },
+	{ "diff", cmd_diff, 0, 2, COMMON FILTER " delay ", " " },
 	{ "trace", cmd_trace, 0, 1, COMMON " exporter input ", " " },
 };
 

@@ -202,6 +202,11 @@ int cmd_show(int argc, char **argv);
 
 bool model_load(struct model *model, const char *text, size_t len);
 void trace_line(char *line);
+
+/* The terminal shows full screens, and must be restored. */
+extern bool on_screen;
+
+void screen_end(void);
 int cmd_diff(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_trace(int argc, char **argv);

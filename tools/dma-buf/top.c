@@ -19,11 +19,11 @@
 
 /* The terminal */
 
-static bool on_screen;	/* the terminal must be restored */
+bool on_screen;
 
 #ifdef HAVE_NCURSES
 
-static void screen_end(void)
+void screen_end(void)
 {
 	if (on_screen)
 		endwin();
@@ -75,7 +75,7 @@ static int screen_key(void)
 
 static struct termios original;
 
-static void screen_end(void)
+void screen_end(void)
 {
 	if (!on_screen)
 		return;
@@ -229,13 +229,15 @@ static char **view(struct model *model, const char *order, u64 before,
 		 human_size(out[2], model->orphans_size));
 	if (model->hidden)
 		text_add(&first, ", %u processes hidden", model->hidden);
+	if (!model->bufinfo)
+		text_add(&first, ", no bufinfo");
 	lines = table_lines(&table, !opt.no_headers, count);
 	all = xrealloc(NULL, *count + 2, sizeof(*all));
 	memcpy(all + 2, lines, *count * sizeof(*lines));
 	free(lines);
 	all[0] = first.at;
 	memset(&first, 0, sizeof(first));
-	text_add(&first, "by %s; s size, r rss, p pss, b buffers, g growth, c command, i PID, q",
+	text_add(&first, "by %s; s size, r rss, p pss, b buffers, g growth, c command, i PID, q quit",
 		 opt.sort ? opt.sort : order);
 	all[1] = first.at;
 	*count += 2;
@@ -281,7 +283,6 @@ static void show(struct model *model, const char *order, u64 before)
 		return;
 	}
 	lines = view(model, order, before, &count);
-	rows = count;
 	if (on_screen) {
 		rows = (size_t)screen_rows() < count ? (size_t)screen_rows() : count;
 		screen_show(lines, rows);
