@@ -21,8 +21,8 @@ static struct process *find_pid(struct model *model, struct pids *pids, int pid,
 	struct process *process;
 	size_t i;
 
-	if (model->num_processes * 2 >= pids->size) {
-		pids->size = model->num_processes * 4 + 64;
+	if (model->num_processes >= pids->size / 2) {
+		pids->size = (size_t)model->num_processes * 4 + 64;
 		free(pids->slot);
 		pids->slot = xrealloc(NULL, pids->size, sizeof(*pids->slot));
 		memset(pids->slot, 0, pids->size * sizeof(*pids->slot));

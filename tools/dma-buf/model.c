@@ -306,7 +306,7 @@ static bool line_number(struct line *line, int base, size_t width,
 
 	*number = 0;
 	for (; used < line->len; used++) {
-		digit = line->at[used];
+		digit = (unsigned char)line->at[used];
 		if (digit >= '0' && digit <= '9')
 			digit -= '0';
 		else if (digit >= 'a' && digit <= 'f')
