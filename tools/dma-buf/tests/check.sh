@@ -1,12 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# check.sh DMABUF TREE: runs the tool on trees with /proc and /sys made here, and
-# compares its output with the known answers. DMABUF is built with the sanitizers.
+# check.sh TREE DMABUF...: runs the tool on trees with /proc and /sys made here, and
+# compares its output with the known answers. DMABUF... is the tool, built with the
+# sanitizers, or valgrind and the tool.
 set -u
 
-dmabuf=$(realpath "$1")
-tree=$(realpath "$2")
+tree=$(realpath "$1")
+shift
+dmabuf=("$@")
+doc=$(realpath "$(dirname "$0")/../../../Documentation/driver-api/dma-buf.rst")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export LC_ALL=C NO_COLOR=
@@ -174,7 +177,7 @@ for key in size exporter name refs devices pending processes; do
 	refs | processes) order='1025 1026 1027 ' ;;
 	esac
 	[ $key != pending ] || order='1025 1026 1027 '
-	got=$("$dmabuf" list --root "$root" --no-headers --sort $key | awk '{ printf "%s ", $1 }')
+	got=$("${dmabuf[@]}" list --root "$root" --no-headers --sort $key | awk '{ printf "%s ", $1 }')
 	if [ "$got" = "$order" ]; then
 		passed=$((passed + 1))
 	else
@@ -250,7 +253,7 @@ check 'top --json' 0 "$(json_start top)"'"processes": [
 	top --json --count 1 --process mapper
 
 # Two snapshots: 1027 is released, 1028 created; the producer closes a descriptor
-"$dmabuf" list --json --root "$root" >"$work/before"
+"${dmabuf[@]}" list --json --root "$root" >"$work/before"
 rm "$root/proc/10/fd/12" "$root/proc/10/fdinfo/12"
 {
 	echo "$heading"
@@ -268,7 +271,7 @@ changed    1025    1M  system    camera  6 > 5  a "b\\377[9] 1 fd 1 map, produce
 PID  COMMAND   BEFORE  AFTER  CHANGE
  10  producer    1.0M   1.0M    +64K
 3 buffers, 1.0M > 3 buffers, 1.0M: +56K' diff "$work/before"
-"$dmabuf" list --json --root "$root" >"$work/after"
+"${dmabuf[@]}" list --json --root "$root" >"$work/after"
 check 'diff --json' 0 "$(json_start diff)"'"created": [
 {"inode": 1028, "size": 65536, "exporter": "system", "name": "leak", "references": 1, "in_kernel": 0, "pending": 0, "devices": [], "fences": [], "holders": [{"pid": 10, "comm": "producer", "fds": [12], "mappings": [], "rss": 0}]}], "released": [
 {"inode": 1027, "size": 8192, "exporter": "system", "name": "orphan", "references": 1, "in_kernel": 1, "pending": 0, "devices": [], "fences": [], "holders": []}], "changed": [
@@ -336,6 +339,90 @@ mkdir -p "$root/sys/kernel/tracing/instances"
 check 'trace without events' 1 '!dmabuf: no events of dma-bufs: needs CONFIG_DMA_SHARED_BUFFER' trace
 check 'no instance is left' 0 '' trace --input <(ls "$root/sys/kernel/tracing/instances")
 
+# The walk-through of the documentation: its commands, with its output. The camera has
+# 64 frames and leaks each further one, the encoder has two, a driver one.
+frames()
+{
+	local inode count
+
+	rm -rf "$root/proc/310"
+	process 310 camera
+	map 310 7f0000000000 7f0000800000 1026 frame
+	{
+		echo "$heading"
+		buffer 8388608 1 system 1025 '<none>' devices encoder
+		for ((inode = 1026; inode <= $1; inode++)); do
+			count=1
+			[ $inode -gt 1027 ] || count=$((1029 - inode))
+			buffer 8388608 $count system $inode frame
+			fd 310 $((inode - 1019)) $inode 8388608 $count system frame
+		done
+		total $(($1 - 1024)) $((($1 - 1024) * 8388608))
+	} >"$bufinfo"
+}
+
+# Each command is a line with "# " after a tab; the lines with a tab after it are its
+# output.
+read_walk_through()
+{
+	awk -v to="$work/doc" '
+		/^\t# dmabuf / { n++; print substr($0, 11) >(to "." n); on = 1; gap = ""; next }
+		/^\t# / { on = 0 }
+		/^\t/ && on { printf "%s%s\n", gap, substr($0, 2) >(to "." n ".output"); gap = ""; next }
+		/^$/ && on { gap = gap "\n"; next }
+		{ on = 0 }' "$doc"
+}
+
+# diff_while_leaking DMABUF... OPTION...: the tool waits for the maps of the last process when it
+# has read all others, and two frames later for the end of the interval.
+diff_while_leaking()
+{
+	local maps=$root/proc/311/maps
+
+	rm "$maps"
+	mkfifo "$maps"
+	# After an early end this reader lets the shell open the fifo.
+	("$@" --delay 0.1 >"$work/got" 2>&1; cat "$maps" >"$work/unread") &
+	exec 7>"$maps"
+	rm "$maps"
+	: >"$maps"
+	frames 1091
+	exec 7>&-
+	wait
+	cat "$work/got"
+}
+
+new_root
+frames 1089
+process 311 encoder
+fd 311 3 1026 8388608 3 system frame
+fd 311 4 1027 8388608 2 system frame
+cat >"$work/events" <<'END'
+          camera-310     [001] .....  124.031250: dma_buf_export: exp_name=system size=8388608 ino=1092
+          camera-310     [001] .....  124.031262: dma_buf_fd: exp_name=system size=8388608 ino=1092 fd=73
+         encoder-311     [000] .....  124.031300: dma_buf_export: exp_name=udmabuf size=4096 ino=1093
+END
+walked=0
+[ ! -e "$doc" ] || read_walk_through
+for ((n = 1;; n++)); do
+	[ -e "$work/doc.$n" ] || break
+	read -ra words <"$work/doc.$n"
+	tool=("${dmabuf[@]}")
+	case ${words[0]} in
+	diff)	dmabuf=(diff_while_leaking "${dmabuf[@]}") ;;
+	trace)	words+=(--input "$work/events") ;;
+	esac
+	check "the documentation: ${words[*]}" 0 "$(cat "$work/doc.$n.output")" "${words[@]}"
+	dmabuf=("${tool[@]}")
+	walked=$((walked + 1))
+done
+if [ ! -e "$doc" ]; then
+	echo "skipped: the walk-through: no documentation"
+elif [ $walked -lt 4 ]; then
+	echo "not ok: the documentation has $walked commands"
+	failed=$((failed + 1))
+fi
+
 # The command line
 check 'an unknown command' 2 $'!dmabuf: foo: not a command\n!See "dmabuf --help".' foo
 check 'an unknown column' 2 \
@@ -357,8 +444,9 @@ udmabuf  300  100  38338560' exporters --no-headers --bytes
 if [ "$(id -u)" -eq 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups true; then
 	new_root
 	chmod 755 "$work" "$root"
-	cp "$dmabuf" "$work/dmabuf"
-	dmabuf=(setpriv --reuid=65534 --regid=65534 --clear-groups "$work/dmabuf")
+	cp "${dmabuf[-1]}" "$work/dmabuf"
+	dmabuf[-1]=$work/dmabuf
+	dmabuf=(setpriv --reuid=65534 --regid=65534 --clear-groups "${dmabuf[@]}")
 	process 10 own
 	fd 10 3 1025 4096 3 system camera
 	process 11 other
