@@ -128,11 +128,49 @@ static void json_event(const struct event *event)
 	json_end();
 }
 
+/*
+ * tracefs has the name of a process only if it was switched to with an event before.
+ * Return the present one, freed by the caller, or NULL if the process has exited.
+ */
+static char *present_comm(int pid)
+{
+	char path[PATH_MAX], *comm;
+	size_t len;
+
+	if (!root_path(path, sizeof(path), "/proc/%d/comm", pid))
+		return NULL;
+	comm = read_file(AT_FDCWD, path, &len);
+	if (comm && len && comm[len - 1] == '\n')
+		comm[len - 1] = '\0';
+	return comm;
+}
+
+static void print_event(const struct event *event)
+{
+	char size[32], *comm, *exporter;
+
+	comm = escaped(event->comm);
+	exporter = escaped(event->exporter);
+	printf("%s %-14s %8llu %7s %s %s[%d]", event->time,
+	       event->name + strlen("dma_buf_"), event->ino,
+	       human_size(size, event->size), exporter, comm, event->pid);
+	free(comm);
+	free(exporter);
+	if (event->fd)
+		printf(" fd %d", atoi(event->fd));
+	if (event->device) {
+		comm = escaped(event->device);
+		printf(" device %s", comm);
+		free(comm);
+	}
+	putchar('\n');
+}
+
 /* Print a line of trace_pipe, which is changed. */
 void trace_line(char *line)
 {
 	struct event event;
-	char size[32], *comm, *exporter;
+	char *comm = NULL;
 
 	if (!*line || *line == '#')
 		return;
@@ -143,25 +181,15 @@ void trace_line(char *line)
 	if ((only_ino && event.ino != only_ino) ||
 	    (opt.exporter && fnmatch(opt.exporter, event.exporter, 0)))
 		return;
-	if (opt.json) {
+	if (!strcmp(event.comm, "<...>")) {
+		comm = present_comm(event.pid);
+		event.comm = comm ? comm : event.comm;
+	}
+	if (opt.json)
 		json_event(&event);
-		return;
-	}
-	comm = escaped(event.comm);
-	exporter = escaped(event.exporter);
-	printf("%s %-14s %8llu %7s %s %s[%d]", event.time,
-	       event.name + strlen("dma_buf_"), event.ino,
-	       human_size(size, event.size), exporter, comm, event.pid);
+	else
+		print_event(&event);
 	free(comm);
-	free(exporter);
-	if (event.fd)
-		printf(" fd %d", atoi(event.fd));
-	if (event.device) {
-		comm = escaped(event.device);
-		printf(" device %s", comm);
-		free(comm);
-	}
-	putchar('\n');
 }
 
 /* Print the lines of @fd until its end or a signal. */

@@ -328,6 +328,10 @@ check trace 0 '12.345678 export             1025     12K system my-app-1[4242]
 12.345679 fd                 1025     12K system my-app-1[4242] fd 5
 100.000001 dynamic_attach     1026      4K udmabuf <...>[7] device vgem
 !dmabuf: 1 lines are no events of a dma-buf' trace --input "$work/events"
+process 7 $'a\n'
+check 'trace of a process without a name' 0 '100.000001 dynamic_attach     1026      4K udmabuf a\012[7] device vgem
+!dmabuf: 1 lines are no events of a dma-buf' trace --input "$work/events" 1026
+rm -r "$root/proc/7"
 check 'trace of an exporter' 0 '100.000001 dynamic_attach     1026      4K udmabuf <...>[7] device vgem
 !dmabuf: 1 lines are no events of a dma-buf' trace --input "$work/events" --exporter 'u*'
 check 'trace --json' 0 '{"version": 1, "command": "trace", "time": "12.345678", "pid": 4242, "comm": "my-app-1", "event": "export", "inode": 1025, "size": 12288, "exporter": "system", "device": null, "fd": null}
