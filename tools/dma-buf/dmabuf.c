@@ -95,13 +95,13 @@ void signals_catch(void)
 
 	sigemptyset(&set);
 	sigemptyset(&action.sa_mask);
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaddset(&set, signals[i]);
+	sigprocmask(SIG_BLOCK, &set, &unblocked);
 	for (i = 0; i < ARRAY_SIZE(signals); i++) {
 		sigaction(signals[i], &action, NULL);
-		sigaddset(&set, signals[i]);
-	}
-	sigprocmask(SIG_BLOCK, &set, &unblocked);
-	for (i = 0; i < ARRAY_SIZE(signals); i++)
 		sigdelset(&unblocked, signals[i]);
+	}
 }
 
 /*
