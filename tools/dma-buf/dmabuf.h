@@ -171,6 +171,8 @@ char *escaped(const char *raw);
 const char *human_size(char *out, u64 size);
 const char *human_change(char *out, u64 before, u64 after);
 __printf(2, 3) void table_cell(struct table *table, const char *fmt, ...);
+void table_number(struct table *table, u64 number);
+void table_take(struct table *table, struct text *text);
 void table_text(struct table *table, const char *raw);
 char **table_lines(struct table *table, bool headings, size_t *count);
 void table_print(struct table *table);

@@ -131,7 +131,7 @@ int cmd_list(int argc, char **argv)
 	struct table table = {
 		.heading = headings, .columns = ARRAY_SIZE(headings),
 	};
-	struct text devices, held_by;
+	struct text devices = {}, held_by = {};
 	struct buffer *buffer;
 	char out[32];
 	size_t i;
@@ -155,20 +155,16 @@ int cmd_list(int argc, char **argv)
 		buffer = model.buffers[i];
 		if (!buffer->shown)
 			continue;
-		memset(&devices, 0, sizeof(devices));
-		memset(&held_by, 0, sizeof(held_by));
 		add_devices(&devices, buffer);
 		add_held_by(&held_by, &model, buffer);
-		table_cell(&table, "%llu", buffer->ino);
-		table_cell(&table, "%s", human_size(out, buffer->size));
+		table_number(&table, buffer->ino);
+		table_text(&table, human_size(out, buffer->size));
 		table_text(&table, buffer->exporter);
 		table_text(&table, buffer->name);
-		table_cell(&table, "%s", count_text(out, buffer->count));
-		table_cell(&table, "%s", devices.at);
-		table_cell(&table, "%u", buffer->num_pending);
-		table_cell(&table, "%s", held_by.at);
-		free(devices.at);
-		free(held_by.at);
+		table_text(&table, count_text(out, buffer->count));
+		table_take(&table, &devices);
+		table_number(&table, buffer->num_pending);
+		table_take(&table, &held_by);
 	}
 	table_print(&table);
 	if (!opt.no_headers)

@@ -660,24 +660,31 @@ static struct process *scan_process(struct scan *scan)
 	return scan->process;
 }
 
-/* Return the buffer of a descriptor, NULL if it is none or is closed now. */
-static struct buffer *buffer_of_fd(struct scan *scan, const char *number)
+/*
+ * Return the buffer of a descriptor, NULL if it is none or is closed now. The first
+ * one that is found states the device number of all: a call for each one after it.
+ */
+static struct buffer *buffer_of_fd(struct scan *scan, int dir, const char *number)
 {
 	struct model *model = scan->model;
+	char path[32], target[sizeof(PREFIX)], *text;
 	struct buffer *buffer;
 	struct statx st;
-	char path[32], *text;
 	bool known;
 	size_t len;
 
 	/* In a recorded tree the link leads nowhere. */
-	snprintf(path, sizeof(path), "fd/%.10s", number);
-	known = !statx(scan->dir, path, AT_STATX_DONT_SYNC, STATX_INO, &st);
-	if (known && model->dev_known &&
-	    makedev(st.stx_dev_major, st.stx_dev_minor) == model->dev) {
+	known = !statx(dir, number, AT_STATX_DONT_SYNC, STATX_INO, &st);
+	if (known && model->dev_known) {
+		if (makedev(st.stx_dev_major, st.stx_dev_minor) != model->dev)
+			return NULL;
 		buffer = model_find(model, st.stx_ino);
 		if (buffer && buffer->stated)
 			return buffer;
+	} else if (readlinkat(dir, number, target, sizeof(target) - 1) !=
+		   sizeof(PREFIX) - 1 ||
+		   memcmp(target, PREFIX, sizeof(PREFIX) - 1)) {
+		return NULL;
 	}
 	snprintf(path, sizeof(path), "fdinfo/%.10s", number);
 	text = read_file(scan->dir, path, &len);
@@ -730,11 +737,10 @@ static int *read_numbers(DIR *dir, size_t *count)
 static bool scan_fds(struct scan *scan)
 {
 	int fd = openat(scan->dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char number[12], target[sizeof(PREFIX)];
 	struct buffer *buffer;
+	char number[12];
 	int *numbers;
 	size_t count, i;
-	ssize_t got;
 	DIR *dir;
 
 	if (fd < 0)
@@ -745,10 +751,7 @@ static bool scan_fds(struct scan *scan)
 	numbers = read_numbers(dir, &count);
 	for (i = 0; i < count; i++) {
 		snprintf(number, sizeof(number), "%d", numbers[i]);
-		got = readlinkat(fd, number, target, sizeof(target) - 1);
-		if (got != sizeof(PREFIX) - 1 || memcmp(target, PREFIX, got))
-			continue;
-		buffer = buffer_of_fd(scan, number);
+		buffer = buffer_of_fd(scan, fd, number);
 		if (!buffer)
 			continue;
 		model_ref(scan->model,

@@ -31,16 +31,21 @@ void text_string(struct text *text, const char *string)
 	text_put(text, string, strlen(string));
 }
 
-void text_number(struct text *text, u64 number)
+/* Write the digits so that they end before @end; return their begin. */
+static char *digits(char *end, u64 number)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
-
 	do {
-		digits[--at] = '0' + number % 10;
+		*--end = '0' + number % 10;
 		number /= 10;
 	} while (number);
-	text_put(text, digits + at, sizeof(digits) - at);
+	return end;
+}
+
+void text_number(struct text *text, u64 number)
+{
+	char out[20], *first = digits(out + sizeof(out), number);
+
+	text_put(text, first, out + sizeof(out) - first);
 }
 
 static void text_pad(struct text *text, size_t len)
@@ -123,24 +128,24 @@ char *escaped(const char *raw)
 const char *human_size(char *out, u64 size)
 {
 	static const char units[] = "BKMGTPE";
+	char *end = out + 31;
 	unsigned int unit = 0;
 	u64 rest = 0;
 
-	if (opt.bytes) {
-		snprintf(out, 32, "%llu", size);
-		return out;
-	}
+	*end = '\0';
+	if (opt.bytes)
+		return digits(end, size);
 	while (size >= 1024 && unit < 6) {
 		rest = size % 1024;
 		size /= 1024;
 		unit++;
 	}
-	if (rest && size < 10)
-		snprintf(out, 32, "%llu.%u%c", size,
-			 (unsigned int)(rest * 10 / 1024), units[unit]);
-	else
-		snprintf(out, 32, "%llu%c", size, units[unit]);
-	return out;
+	*--end = units[unit];
+	if (rest && size < 10) {
+		*--end = '0' + rest * 10 / 1024;
+		*--end = '.';
+	}
+	return digits(end, size);
 }
 
 const char *human_change(char *out, u64 before, u64 after)
@@ -149,8 +154,8 @@ const char *human_change(char *out, u64 before, u64 after)
 
 	if (before == after)
 		return "0";
-	human_size(size, after > before ? after - before : before - after);
-	snprintf(out, 32, "%c%.30s", after > before ? '+' : '-', size);
+	snprintf(out, 32, "%c%.30s", after > before ? '+' : '-',
+		 human_size(size, after > before ? after - before : before - after));
 	return out;
 }
 
@@ -176,6 +181,21 @@ void table_cell(struct table *table, const char *fmt, ...)
 		die("out of memory");
 	va_end(args);
 	table_add(table, cell);
+}
+
+void table_number(struct table *table, u64 number)
+{
+	struct text text = {};
+
+	text_number(&text, number);
+	table_add(table, text.at);
+}
+
+/* Add a cell with a text that is freed with the table. */
+void table_take(struct table *table, struct text *text)
+{
+	table_add(table, text->at);
+	memset(text, 0, sizeof(*text));
 }
 
 /* Add a cell with text from the kernel, "-" for NULL. */
@@ -255,8 +275,10 @@ void table_print(struct table *table)
 
 	for (i = 0; i < count; i++) {
 		bold = opt.colour && !i && !opt.no_headers;
-		printf("%s%s%s\n", bold ? "\033[1m" : "", lines[i],
-		       bold ? "\033[0m" : "");
+		if (bold)
+			fputs("\033[1m", stdout);
+		fputs(lines[i], stdout);
+		fputs(bold ? "\033[0m\n" : "\n", stdout);
 		free(lines[i]);
 	}
 	free(lines);
@@ -268,46 +290,73 @@ static char json_nesting[16];
 static int json_depth;
 static bool json_first = true;
 
-static void json_put_text(const char *raw)
-{
-	char *text = escaped(raw), *at;
+static struct text json_out;
 
-	putchar('"');
-	for (at = text; *at; at++) {
-		if (*at == '"' || *at == '\\')
-			putchar('\\');
-		putchar(*at);
-	}
-	putchar('"');
-	free(text);
+static void json_flush(void)
+{
+	fwrite(json_out.at, 1, json_out.used, stdout);
+	json_out.used = 0;
 }
 
+static void json_put(const char *bytes)
+{
+	if (json_out.used > 32768)
+		json_flush();
+	text_string(&json_out, bytes);
+}
+
+static bool is_plain(const char *text)
+{
+	while (*text >= ' ' && *text < 0x7f && *text != '"' && *text != '\\')
+		text++;
+	return !*text;
+}
+
+static void json_put_text(const char *raw)
+{
+	char *text, *at;
+
+	text_put(&json_out, "\"", 1);
+	if (is_plain(raw)) {
+		json_put(raw);
+	} else {
+		text = escaped(raw);
+		for (at = text; *at; at++) {
+			if (*at == '"' || *at == '\\')
+				text_put(&json_out, "\\", 1);
+			text_put(&json_out, at, 1);
+		}
+		free(text);
+	}
+	text_put(&json_out, "\"", 1);
+}
+
+/* The names of members need no escapes. */
 static void json_key(const char *key)
 {
-	if (!json_first)
-		putchar(',');
 	if (json_depth == 2 && json_nesting[1] == '[')
-		putchar('\n');
+		json_put(json_first ? "\n" : ",\n");
 	else if (!json_first)
-		putchar(' ');
+		json_put(", ");
 	json_first = false;
 	if (!key)
 		return;
-	json_put_text(key);
-	fputs(": ", stdout);
+	json_put("\"");
+	json_put(key);
+	json_put("\": ");
 }
 
 void json_open(const char *key, char bracket)
 {
 	json_key(key);
-	putchar(bracket);
+	text_put(&json_out, &bracket, 1);
 	json_nesting[json_depth++] = bracket;
 	json_first = true;
 }
 
 void json_close(void)
 {
-	putchar(json_nesting[--json_depth] == '[' ? ']' : '}');
+	json_put(json_nesting[--json_depth] == '[' ? "]" : "}");
 	json_first = false;
 }
 
@@ -322,7 +371,8 @@ void json_begin(const char *command)
 void json_end(void)
 {
 	json_close();
-	putchar('\n');
+	json_put("\n");
+	json_flush();
 }
 
 void json_text(const char *key, const char *raw)
@@ -331,25 +381,27 @@ void json_text(const char *key, const char *raw)
 	if (raw)
 		json_put_text(raw);
 	else
-		fputs("null", stdout);
+		json_put("null");
 }
 
 void json_number(const char *key, u64 number)
 {
 	json_key(key);
-	printf("%llu", number);
+	text_number(&json_out, number);
 }
 
 void json_signed(const char *key, s64 number)
 {
 	json_key(key);
-	printf("%lld", number);
+	if (number < 0)
+		json_put("-");
+	text_number(&json_out, number < 0 ? -(u64)number : (u64)number);
 }
 
 void json_bool(const char *key, bool value)
 {
 	json_key(key);
-	fputs(value ? "true" : "false", stdout);
+	json_put(value ? "true" : "false");
 }
 
 void json_null(const char *key)

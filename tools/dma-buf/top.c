@@ -146,6 +146,9 @@ static const struct {
 	{ 'g', "growth" }, { 'c', "command" }, { 'i', "pid" },
 };
 
+static const char keys_help[] =
+	"s size, r rss, p pss, b buffers, g growth, c command, i PID, q quit";
+
 /* Sizes at the first sight of a process, by PID; a new PID starts at 0. */
 struct seen {
 	int pid;
@@ -237,8 +240,7 @@ static char **view(struct model *model, const char *order, u64 before,
 	free(lines);
 	all[0] = first.at;
 	memset(&first, 0, sizeof(first));
-	text_add(&first, "by %s; s size, r rss, p pss, b buffers, g growth, c command, i PID, q quit",
-		 opt.sort ? opt.sort : order);
+	text_add(&first, "by %s; %s", opt.sort ? opt.sort : order, keys_help);
 	all[1] = first.at;
 	*count += 2;
 	return all;
