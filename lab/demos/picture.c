@@ -7,10 +7,13 @@
  *
  * The producer sends the buffer before it writes the picture.  A fence makes
  * the consumer wait; the consumer writes the pixels of OUT.ppm from its own
- * mapping.  Each step is checked and printed.
+ * mapping.  Each step is checked and printed.  OUT.list gets the output of
+ * "dmabuf list", from the program in this directory, while both processes and
+ * the driver hold the buffer.
  */
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -231,7 +234,34 @@ static void consumer_show(int fd)
 	free(text);
 }
 
-static void consumer_import(int fd)
+/* Run "dmabuf list", with OUT.list as its output; it must list all holders. */
+static void consumer_list(const char *out)
+{
+	const char *dot = strrchr(out, '.');
+	char path[256], *text;
+	pid_t child;
+	int status, fd;
+
+	snprintf(path, sizeof(path), "%.*s.list", dot ? (int)(dot - out) : 200, out);
+	fd = check_ret("create the list",
+		       or_errno(open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644)));
+	child = check_ret("fork", or_errno(fork()));
+	if (!child) {
+		dup2(fd, STDOUT_FILENO);
+		execl("./dmabuf", "dmabuf", "list", NULL);
+		_exit(127);
+	}
+	close(fd);
+	check_ret("wait for dmabuf", or_errno(waitpid(child, &status, 0)));
+	check("dmabuf has succeeded", status == 0);
+	text = text_of(path, 4096);
+	check("dmabuf lists both processes and vgem",
+	      text && strstr(text, " " NAME " ") && strstr(text, " vgem ") &&
+	      strstr(text, "producer[") && strstr(text, "consumer["));
+	free(text);
+}
+
+static void consumer_import(int fd, const char *out)
 {
 	int vgem = check_ret("open the vgem device", vgem_open());
 	__u32 handle;
@@ -239,6 +269,7 @@ static void consumer_import(int fd)
 	check_ret("import the buffer into vgem", vgem_import(vgem, fd, &handle));
 	say("the vgem driver imported the buffer as its handle %u", handle);
 	consumer_show(fd);
+	consumer_list(out);
 	check_ret("close vgem's handle", vgem_close_handle(vgem, handle));
 	close(vgem);
 }
@@ -254,7 +285,7 @@ static void consumer_run(struct transfer *transfer)
 	consumer_wait(fd);
 	map = map_or_fail(fd, transfer->size, PROT_READ);
 	consumer_save(transfer, fd, map);
-	consumer_import(fd);
+	consumer_import(fd, transfer->out);
 	munmap(map, transfer->size);
 	close(fd);
 	check("notify the producer",
@@ -271,6 +302,7 @@ static pid_t start(const char *name, struct transfer transfer, int mine, int oth
 	if (child)
 		return child;
 	process_name = name;
+	prctl(PR_SET_NAME, name);
 	close(other);
 	transfer.socket = mine;
 	if (picture)
