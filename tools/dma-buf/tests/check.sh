@@ -223,6 +223,47 @@ PID  COMMAND    BUFFERS  SIZE   RSS   PSS  GROWTH
   9  a "b\\377        1    1M    1M  512K       0
  11  mapper           1  4.0K  4.0K    2K       0' top --count 1
 
+# leave_top SIGNAL|KEY: ends the live view on a terminal of its own, once it is shown,
+# and checks that the terminal is as before
+leave_top()
+{
+	local tries session
+	rm -f "$work/keys" "$work/pid" "$work"/stty.*
+	mkfifo "$work/keys"
+	exec 8<>"$work/keys"
+	: >"$work/screen"
+	SHELL=/bin/sh script -qefc "stty -g >$work/stty.before
+		sh -c 'echo \$\$ >$work/pid; exec ${dmabuf[*]} top --root $root'
+		stty -g >$work/stty.after" "$work/screen" <"$work/keys" >"$work/unread" 2>&1 &
+	session=$!
+	for ((tries = 0; tries < 600; tries++)); do
+		! grep -q 'no process\|without a process' "$work/screen" || break
+		sleep 0.1
+	done
+	case $1 in
+	q)	printf q >&8 ;;
+	*)	kill -"$1" "$(cat "$work/pid")" ;;
+	esac
+	wait $session
+	exec 8>&-
+	if cmp -s "$work/stty.before" "$work/stty.after" &&
+	   grep -q $'\e\\[?1049h' "$work/screen" && grep -q $'\e\\[?25h\e\\[?1049l' "$work/screen"; then
+		passed=$((passed + 1))
+	else
+		echo "not ok: the terminal after top was left with $1"
+		failed=$((failed + 1))
+	fi
+}
+
+if command -v script >"$work/unread"; then
+	export TERM=${TERM:-vt100}
+	for how in q TERM INT HUP QUIT; do
+		leave_top $how
+	done
+else
+	echo "skipped: top on a terminal: no program script"
+fi
+
 # JSON: every member of every command
 json_camera='{"inode": 1025, "size": 1048576, "exporter": "system", "name": "camera", "references": 6, "in_kernel": 2, "pending": 1, "devices": ["vgem", "video-codec"], "fences": [{"usage": "write", "pending": true, "driver": "gpu", "timeline": "my jobs", "context": 12, "seqno": 7}, {"usage": "read", "pending": false, "driver": null, "timeline": null, "context": 13, "seqno": 1}], "holders": [{"pid": 9, "comm": "a \"b\\\\377", "fds": [3], "mappings": [{"start": 139637976727552, "end": 139637977776128}], "rss": 1048576}, {"pid": 10, "comm": "producer", "fds": [3, 12], "mappings": [], "rss": 0}]}'
 json_orphan='{"inode": 1027, "size": 8192, "exporter": "system", "name": "orphan", "references": 1, "in_kernel": 1, "pending": 0, "devices": ["vgem"], "fences": [], "holders": []}'
