@@ -261,11 +261,13 @@ TEST_F(buffer, mapping_only)
 
 	if (tool_skips(_metadata, self->objects))
 		return;
+	set_name(self->fd, "a \"b\"");
 	map = map_buffer(self->fd, self->size);
 	close_buffer();
 	json = tool("list");
 	buffer = element(json, "buffers", "inode", self->ino);
 	ASSERT_NE(NULL, buffer);
+	EXPECT_STREQ("a \"b\"", json_get_text(buffer, "name"));
 	EXPECT_EQ(1, json_get_number(buffer, "references", 0));
 	EXPECT_EQ(0, json_get_number(buffer, "in_kernel", 9));
 	holder = element(buffer, "holders", "pid", getpid());
@@ -661,7 +663,7 @@ TEST_F(buffer, without_root)
 struct pipeline {
 	pid_t camera, encoder, display;
 	int trigger;	/* a byte makes a frame, and its descriptor is returned */
-	int done;	/* the display has closed the frame */
+	int done;	/* encoder and display have closed the frame */
 };
 
 static void run_camera(const struct exporter *exporter, int dev, size_t size,
@@ -679,13 +681,16 @@ static void run_camera(const struct exporter *exporter, int dev, size_t size,
 	}
 }
 
-static void run_encoder(int from, int to)
+static void run_encoder(int from, int to, int done)
 {
 	int fd, frames = 0;
 
-	while ((fd = sys_receive_fd(from)) >= 0 && !sys_send_fd(to, fd))
+	while ((fd = sys_receive_fd(from)) >= 0 && !sys_send_fd(to, fd)) {
 		if (++frames > 2)
 			close(fd);
+		if (write(done, "!", 1) != 1)
+			return;
+	}
 }
 
 static void run_display(int from, int done)
@@ -726,7 +731,7 @@ static int pipeline_start(struct pipeline *pipeline, const struct exporter *expo
 	}
 	pipeline->encoder = fork_named("encoder");
 	if (!pipeline->encoder) {
-		run_encoder(sockets[1][1], sockets[2][0]);
+		run_encoder(sockets[1][1], sockets[2][0], sockets[3][0]);
 		_exit(0);
 	}
 	pipeline->display = fork_named("display");
@@ -754,6 +759,7 @@ static int pipeline_frame(struct pipeline *pipeline)
 
 	if (write(pipeline->trigger, "!", 1) != 1 ||
 	    read(pipeline->trigger, &fd, sizeof(fd)) != sizeof(fd) ||
+	    read(pipeline->done, &byte, 1) != 1 ||
 	    read(pipeline->done, &byte, 1) != 1)
 		return -EPIPE;
 	return fd;
@@ -830,9 +836,11 @@ TEST_F(buffer, walk_through)
 	const char *const events[] = {
 		"trace", "--exporter", self->exporter->exp_name, "--json", NULL
 	};
+	const struct exporter *other = self->exporter == &heap_exporter ?
+				       &udmabuf_exporter : &heap_exporter;
 	struct json *json, *process, *buffer, *holder;
+	int out, status = -1, fd[2], other_dev, i;
 	struct pipeline pipeline;
-	int out, status = -1, fd[2], i;
 	char text[24], line[1024];
 	unsigned long ino;
 	pid_t child;
@@ -859,9 +867,10 @@ TEST_F(buffer, walk_through)
 	EXPECT_EQ(NULL, element(json, "processes", "pid", pipeline.display));
 	json_free(json);
 
-	/* Ctrl-C ends the interval early. */
+	/* Ctrl-C ends the interval early. A buffer of another process is not shown. */
 	child = must(tool_start(watch, &out));
 	ASSERT_TRUE(catches_signals(child));
+	self->fd = must(self->exporter->alloc(self->dev, self->size, true));
 	fd[0] = must(pipeline_frame(&pipeline));
 	fd[1] = must(pipeline_frame(&pipeline));
 	kill(child, SIGINT);
@@ -898,6 +907,11 @@ TEST_F(buffer, walk_through)
 		goto out;	/* no tracepoints in this kernel */
 	child = must(tool_start(events, &out));
 	ASSERT_TRUE(traces(child));
+	/* The events of another exporter are not shown. */
+	other_dev = other->open();
+	if (other_dev >= 0)
+		close(must(other->alloc(other_dev, self->size, true)));
+	close(other_dev);
 	fd[0] = must(pipeline_frame(&pipeline));
 	ino = inode_of_process(pipeline.camera, fd[0]);
 	lines = fdopen(out, "r");
