@@ -839,7 +839,7 @@ TEST_F(buffer, walk_through)
 	const struct exporter *other = self->exporter == &heap_exporter ?
 				       &udmabuf_exporter : &heap_exporter;
 	struct json *json, *process, *buffer, *holder;
-	int out, status = -1, fd[2], other_dev, i;
+	int out, status = -1, fd[2], other_dev, lines_wanted, i;
 	struct pipeline pipeline;
 	char text[24], line[1024];
 	unsigned long ino;
@@ -916,7 +916,10 @@ TEST_F(buffer, walk_through)
 	ino = inode_of_process(pipeline.camera, fd[0]);
 	lines = fdopen(out, "r");
 	ASSERT_NE(NULL, lines);
-	for (i = 0; i < 2; i++) {
+	/* In Linux 6.12 heaps and DRM install descriptors without this event. */
+	lines_wanted = kernel_is_since(7, 3) || self->exporter == &udmabuf_exporter ?
+		       2 : 1;
+	for (i = 0; i < lines_wanted; i++) {
 		ASSERT_NE(NULL, fgets(line, sizeof(line), lines));
 		json = json_parse(line, strcspn(line, "\n"));
 		ASSERT_NE(NULL, json)
