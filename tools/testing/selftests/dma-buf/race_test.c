@@ -605,13 +605,31 @@ static int unload_and_load(struct race *race, struct racer *racer)
 }
 
 /*
+ * An attempt to unload a module that is in use drops a reference and takes it
+ * again: retry.
+ */
+static bool module_is_used(void)
+{
+	bool used = false;
+	char *users;
+
+	for (int tries = 0; !used && tries < 100; tries++) {
+		if (tries)
+			usleep(1000);
+		users = text_of("/sys/module/" MODULE "/refcnt", 64);
+		used = users && atoi(users) > 0;
+		free(users);
+	}
+	return used;
+}
+
+/*
  * With the device closed, only the buffer holds a reference to the module,
  * which has -1 users while it is unloaded.
  */
 static int fill_slot_and_pin(struct race *race, struct racer *racer)
 {
 	int dev = vgem_open(), fd, ret;
-	char *users;
 
 	/* The module is unloaded, or being loaded or unloaded. */
 	if (dev < 0)
@@ -621,9 +639,7 @@ static int fill_slot_and_pin(struct race *race, struct racer *racer)
 	wait_for_steps(&race->racers[UNLOADER], ONE_STEP, 200);
 	if (fd < 0)
 		return fd;
-	users = text_of("/sys/module/" MODULE "/refcnt", 64);
-	ret = users && atoi(users) > 0 ? 0 : -ESTALE;
-	free(users);
+	ret = module_is_used() ? 0 : -ESTALE;
 	racer->hits += !ret;
 	return fill_slot_with(race, racer, fd, ONE_ROUND, 1000000) ?: ret;
 }
