@@ -38,6 +38,18 @@ static int planted_lockdep(void)
 	return 0;
 }
 
+/* Take a mutex with preemption disabled: test_lockup refuses to. */
+static int planted_sleep(void)
+{
+	static DEFINE_MUTEX(mutex);
+
+	preempt_disable();
+	mutex_lock(&mutex);
+	mutex_unlock(&mutex);
+	preempt_enable();
+	return 0;
+}
+
 static void planted_tick(struct timer_list *timer)
 {
 }
@@ -99,6 +111,7 @@ static const struct {
 	int (*plant)(void);
 } planted_bugs[] = {
 	{ "lockdep", planted_lockdep },
+	{ "sleep", planted_sleep },
 	{ "objects", planted_objects },
 	{ "kcsan", planted_kcsan },
 	{ "dma", planted_dma },
