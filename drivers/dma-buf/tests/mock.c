@@ -661,17 +661,6 @@ int mock_module_users(struct module *owner)
 {
 	return module_refcount(owner);
 }
-#else
-struct module *mock_module_create(struct kunit *test, bool going)
-{
-	kunit_skip(test, "needs CONFIG_MODULE_UNLOAD");
-	return NULL;
-}
-
-int mock_module_users(struct module *owner)
-{
-	return 0;
-}
 #endif
 
 /* A device that is good enough to be attached. */
