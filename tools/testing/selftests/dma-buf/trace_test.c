@@ -8,6 +8,7 @@
 
 #define TRACEFS "/sys/kernel/tracing"
 #define INSTANCE TRACEFS "/instances/dma-buf-test"
+#define RECORD_CMD TRACEFS "/options/record-cmd"
 #define TRACE_MAX 64
 #define LARGE_ALLOC INSTANCE "/events/kmem/mm_page_alloc/"
 #define LARGE_PIPE (4 << 20)	/* bytes: the pipe allocates a table of 40 KiB */
@@ -23,11 +24,24 @@ struct event {
 static struct event events[TRACE_MAX];
 static int num_events;
 
-/* Remove the instance that a failed test has left: its events would show up. */
+/*
+ * Create an instance, and remove one that a failed test has left: its events
+ * would show up. To record the names of threads, the kernel patches code of the
+ * scheduler, which may fail while an emulated processor runs it. An instance
+ * inherits the option for that.
+ */
 static int instance_create(void)
 {
+	char *before = text_of(RECORD_CMD, 16);
+	int ret;
+
 	rmdir(INSTANCE);
-	return or_errno(mkdir(INSTANCE, 0755));
+	sys_write_text(RECORD_CMD, "0");
+	ret = or_errno(mkdir(INSTANCE, 0755));
+	if (before)
+		sys_write_text(RECORD_CMD, before);
+	free(before);
+	return ret;
 }
 
 static int trace_begin(void)
@@ -173,11 +187,10 @@ TEST_F(buffer, import)
 static int large_begin(void)
 {
 	int ret = instance_create();
-	char pid[16];
+	char filter[64];
 
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	ret = ret ?: sys_write_text(INSTANCE "/set_event_pid", pid);
-	ret = ret ?: sys_write_text(LARGE_ALLOC "filter", "order >= 3");
+	snprintf(filter, sizeof(filter), "order >= 3 && common_pid == %d", getpid());
+	ret = ret ?: sys_write_text(LARGE_ALLOC "filter", filter);
 	return ret ?: sys_write_text(LARGE_ALLOC "enable", "1");
 }
 
