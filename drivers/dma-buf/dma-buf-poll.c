@@ -404,7 +404,11 @@ static __poll_t dma_buf_poll_busy(struct dma_buf_object *obj, __poll_t events,
 	struct dma_fence *fence;
 	int ret;
 
-	if (dma_buf_resv_never_fenced(resv))
+	/*
+	 * A watch that is counted for no event wakes no one: the release would
+	 * wait for its callback indefinitely.
+	 */
+	if (!events || dma_buf_resv_never_fenced(resv))
 		return 0;
 
 	dma_resv_iter_begin(&cursor, resv,

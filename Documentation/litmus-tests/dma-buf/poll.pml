@@ -213,8 +213,14 @@ inline disarm(f)
 }
 
 /* The unsignalled fences that are visited: without EPOLLOUT only writers */
+#ifdef FAULT_NO_EVENTS
+#define visits_any	true
+#else
+#define visits_any	events[w]
+#endif
 #define visited \
-	(now & pending & bit(i) & ((events[w] & OUT) -> present : writers))
+	(visits_any && \
+	 (now & pending & bit(i) & ((events[w] & OUT) -> present : writers)))
 
 #define blocked \
 	(events[w] & ((writers & bit(i)) -> IN | OUT : OUT))
@@ -484,6 +490,9 @@ inline choose_waiter(v)
 	fi;
 	/* For EPOLLOUT alone, each fence is as a writer is for EPOLLIN. */
 	if
+#ifdef NONE	/* other events, as POLLPRI, which are never reported */
+	:: events[v] = 0
+#endif
 	:: events[v] = IN
 	:: events[v] = IN | OUT
 	fi

@@ -262,6 +262,24 @@ static void ready_adds_no_callback(struct kunit *test)
 }
 
 /*
+ * Passes when poll() for neither POLLIN nor POLLOUT adds no callback. Counted
+ * for no event, it would not wake the last close, which waits for it.
+ */
+static void other_events_add_no_callback(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct dma_buf_waiter *waiter;
+	struct dma_fence *fence;
+
+	fence = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_WRITE);
+	waiter = dma_buf_waiter_create(test, exp, POLLPRI);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_poll(waiter), 0);
+	KUNIT_EXPECT_FALSE(test, mock_fence_armed(fence));
+	dma_fence_signal(fence);
+	KUNIT_EXPECT_EQ(test, dma_buf_waiter_wakes(waiter, 0), 0);
+}
+
+/*
  * Passes when a callback holds a reference to its fence and to nothing else,
  * and drops it when it has run or is removed.
  */
@@ -1323,6 +1341,7 @@ static struct kunit_case dma_buf_poll_cases[] = {
 	KUNIT_CASE(nowait_adds_no_callback),
 	KUNIT_CASE(nowait_enables_signaling),
 	KUNIT_CASE(ready_adds_no_callback),
+	KUNIT_CASE(other_events_add_no_callback),
 	KUNIT_CASE(callback_references),
 	KUNIT_CASE_PARAM(wakes_once, dma_buf_poll_wake_gen_params),
 	KUNIT_CASE_PARAM(wakes_once_burst, dma_buf_poll_wake_gen_params),
