@@ -41,7 +41,8 @@
  * indefinitely.
  *
  * Documentation/litmus-tests/dma-buf/ has a litmus test for each pairing of
- * this kind. The comments name them.
+ * this kind, which the comments name, and a model of the whole protocol,
+ * poll.pml, to be changed together with this file.
  */
 
 #include <linux/dma-buf.h>
