@@ -50,6 +50,11 @@ struct bench_run {
 #define BENCH_FENCE	_IO('B', 11)	/* a sync_file, unsignalled; returns an fd */
 #define BENCH_RUN	_IOWR('B', 12, struct bench_run) /* -ENOENT: no such row */
 #define BENCH_TAKE_TURNS _IO('B', 13)	/* make QEMU switch CPUs often */
+#define BENCH_FILE	_IO('B', 14)	/* a plain file; returns an fd */
+#define BENCH_PASS	_IO('B', 15)	/* export for the next of ARG CPUs, put the last one's */
+#define BENCH_PASS_FILES _IO('B', 16)	/* the same with plain files */
+#define BENCH_ATTACH	_IO('B', 17)	/* attach a device to the buffer of fd ARG, detach it */
+#define BENCH_ITERATE	_IO('B', 18)	/* walk over all buffers; returns their number */
 
 /*
  * Marks for the counting plugin: two instructions without effect, which no

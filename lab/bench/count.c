@@ -4,13 +4,14 @@
  * of the guest. For each such region, in order, it writes these lines to
  * out=FILE:
  *
- *   region LOCKED
- *   line ADDRESS WRITES0 WRITES1	with lines=on, for each cache line of the
- *					kernel that both CPUs wrote
- *   at ADDRESS COUNT			with profile=N, for the instructions of
- *					region N, by address of their block
+ *   region LOCKED TRANSFERS
+ *   at ADDRESS COUNT		with profile=N, for the instructions of region N,
+ *				by address of the instruction; with lines=on, for
+ *				the transfers of each region
  *
- * LOCKED is the number of locked instructions.
+ * LOCKED is the number of locked instructions. With lines=on, TRANSFERS is the
+ * number of times that a CPU wrote to a cache line of the kernel to which another
+ * CPU had written last.
  */
 
 #include <stdbool.h>
@@ -29,27 +30,34 @@ EXPORTED int qemu_plugin_version = 1;
 
 struct entry {
 	uint64_t key;		/* 0: free */
-	uint64_t count[2];
+	uint64_t value;
 };
 
 #define ENTRIES	1048576	/* 2^20, see find() */
 
-static struct entry *entries;	/* a hash table, emptied for each region */
-static unsigned int used;
+/* Hash tables, emptied for each region */
+struct table {
+	struct entry *entries;
+	unsigned int used;
+};
+
+static struct table places;	/* address of an instruction: its count */
+static struct table owners;	/* cache line: CPU that wrote to it last, plus 1 */
 
 static FILE *out;
 static bool in_region, lines;
 static long region, profile = -1;
-static uint64_t locked;
+static uint64_t locked, transfers;
 
-static struct entry *find(uint64_t key)
+static struct entry *find(struct table *table, uint64_t key)
 {
 	uint32_t i = (key * 0x9e3779b97f4a7c15ULL) >> 44;
+	struct entry *entries = table->entries;
 
 	while (entries[i].key && entries[i].key != key)
 		i = (i + 1) % ENTRIES;
 	if (!entries[i].key) {
-		if (++used > ENTRIES / 2) {
+		if (++table->used > ENTRIES / 2) {
 			fprintf(stderr, "count: region %ld is too large\n", region);
 			exit(1);
 		}
@@ -58,22 +66,20 @@ static struct entry *find(uint64_t key)
 	return &entries[i];
 }
 
+static void clear(struct table *table)
+{
+	if (table->used)
+		memset(table->entries, 0, ENTRIES * sizeof(*table->entries));
+	table->used = 0;
+}
+
 static void begin_region(unsigned int cpu, void *data)
 {
 	in_region = true;
 	locked = 0;
-	if (used)
-		memset(entries, 0, ENTRIES * sizeof(*entries));
-	used = 0;
-}
-
-static void print_entries(void)
-{
-	for (struct entry *e = entries; e < entries + ENTRIES; e++)
-		if (lines && e->count[0] && e->count[1])
-			fprintf(out, "line %#lx %lu %lu\n", e->key, e->count[0], e->count[1]);
-		else if (e->key && !lines)
-			fprintf(out, "at %#lx %lu\n", e->key, e->count[0] + e->count[1]);
+	transfers = 0;
+	clear(&places);
+	clear(&owners);
 }
 
 static void end_region(unsigned int cpu, void *data)
@@ -81,9 +87,11 @@ static void end_region(unsigned int cpu, void *data)
 	if (!in_region)
 		return;
 	in_region = false;
-	fprintf(out, "region %lu\n", locked);
-	if (used)
-		print_entries();
+	fprintf(out, "region %lu %lu\n", locked, transfers);
+	for (unsigned int i = 0; places.used && i < ENTRIES; i++)
+		if (places.entries[i].key)
+			fprintf(out, "at %#lx %lu\n", places.entries[i].key,
+				places.entries[i].value);
 	region++;
 }
 
@@ -95,15 +103,24 @@ static void count_locked(unsigned int cpu, void *data)
 static void count_write(unsigned int cpu, uint32_t info, uint64_t vaddr,
 			void *data)
 {
+	struct entry *line;
+
 	/* QEMU 7.2 calls this for loads as well, despite QEMU_PLUGIN_MEM_W. */
-	if (in_region && vaddr >= KERNEL_SPACE && qemu_plugin_mem_is_store(info))
-		find(vaddr & ~63ULL)->count[cpu & 1]++;
+	if (!in_region || vaddr < KERNEL_SPACE || !qemu_plugin_mem_is_store(info))
+		return;
+
+	line = find(&owners, vaddr & ~63ULL);
+	if (line->value && line->value != cpu + 1) {
+		transfers++;
+		find(&places, (uintptr_t)data)->value++;
+	}
+	line->value = cpu + 1;
 }
 
 static void count_address(unsigned int cpu, void *data)
 {
 	if (in_region && region == profile)
-		find((uintptr_t)data)->count[cpu & 1]++;
+		find(&places, (uintptr_t)data)->value++;
 }
 
 /* A LOCK prefix, or an exchange with memory, which implies it */
@@ -141,7 +158,8 @@ static void translate_insn(struct qemu_plugin_insn *insn)
 						       QEMU_PLUGIN_CB_NO_REGS, NULL);
 	if (lines && vaddr >= KERNEL_SPACE)
 		qemu_plugin_register_vcpu_mem_cb(insn, count_write, QEMU_PLUGIN_CB_NO_REGS,
-						 QEMU_PLUGIN_MEM_W, NULL);
+						 QEMU_PLUGIN_MEM_W,
+						 (void *)(uintptr_t)vaddr);
 	if (profile >= 0)
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, count_address,
 						       QEMU_PLUGIN_CB_NO_REGS,
@@ -170,8 +188,9 @@ EXPORTED int qemu_plugin_install(uint64_t id, const void *info, int argc,
 		else if (!strncmp(argv[i], "profile=", 8))
 			profile = atol(argv[i] + 8);
 	}
-	entries = calloc(ENTRIES, sizeof(*entries));
-	if (!out || !entries)
+	places.entries = calloc(ENTRIES, sizeof(*places.entries));
+	owners.entries = calloc(ENTRIES, sizeof(*owners.entries));
+	if (!out || !places.entries || !owners.entries)
 		return -1;
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
 	qemu_plugin_register_atexit_cb(id, finish, NULL);

@@ -16,7 +16,19 @@
 
 #include "scene.h"
 
-#define LIVE_MAX	100000
+#define LIVE_MAX	1000000
+
+/*
+ * The walk over all buffers is not exported to modules. Their addresses are known
+ * to user.c, and 0 if this kernel has no such functions.
+ */
+static unsigned long iter_begin;
+module_param(iter_begin, ulong, 0);
+MODULE_PARM_DESC(iter_begin, "address of dma_buf_iter_begin()");
+
+static unsigned long iter_next;
+module_param(iter_next, ulong, 0);
+MODULE_PARM_DESC(iter_next, "address of dma_buf_iter_next()");
 
 struct device *bench_device;
 
@@ -27,7 +39,9 @@ static DECLARE_WAIT_QUEUE_HEAD(idle_queue);
 static struct file **live;
 static unsigned long nr_live;
 
+/* As a buffer does, each file holds the module that made it. */
 static const struct file_operations plain_file_ops = {
+	.owner	= THIS_MODULE,
 };
 
 static struct file *plain_file(void)
@@ -71,6 +85,74 @@ static long bench_cycle(unsigned long count, struct file *(*make)(void))
 		fput(file);
 	}
 	return 0;
+}
+
+/* A file that the previous CPU made and that this one will put */
+static DEFINE_PER_CPU_SHARED_ALIGNED(struct file *, passed);
+
+static long bench_pass(unsigned long cpus, struct file *(*make)(void))
+{
+	unsigned int cpu, next;
+	struct file *file;
+
+	migrate_disable();
+	cpu = smp_processor_id();
+	next = (cpu + 1) % max(cpus, 1UL);
+	file = cpu < cpus && cpu_online(next) ? make() : ERR_PTR(-EINVAL);
+	if (!IS_ERR(file)) {
+		file = xchg(per_cpu_ptr(&passed, next), file);
+		if (file)
+			fput(file);
+		file = xchg(this_cpu_ptr(&passed), NULL);
+		if (file)
+			fput(file);
+	}
+	migrate_enable();
+	return PTR_ERR_OR_ZERO(file);
+}
+
+static long bench_attach(int fd)
+{
+	struct dma_buf *dmabuf = dma_buf_get(fd);
+	struct dma_buf_attachment *attach;
+
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	attach = dma_buf_attach(dmabuf, bench_device);
+	if (!IS_ERR(attach))
+		dma_buf_detach(dmabuf, attach);
+	dma_buf_put(dmabuf);
+	return PTR_ERR_OR_ZERO(attach);
+}
+
+static long bench_iterate(void)
+{
+	struct dma_buf *(*begin)(void) = (void *)iter_begin;
+	struct dma_buf *(*next)(struct dma_buf *) = (void *)iter_next;
+	struct dma_buf *dmabuf;
+	long count = 0;
+
+	if (!begin || !next)
+		return -EOPNOTSUPP;
+	for (dmabuf = begin(); dmabuf; dmabuf = next(dmabuf))
+		count++;
+	return count;
+}
+
+static long bench_file(void)
+{
+	struct file *file;
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+
+	if (fd < 0)
+		return fd;
+	file = plain_file();
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	fd_install(fd, file);
+	return fd;
 }
 
 static long bench_export(void)
@@ -227,6 +309,16 @@ static long bench_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return bench_fence();
 	case BENCH_TAKE_TURNS:
 		return bench_take_turns();
+	case BENCH_FILE:
+		return bench_file();
+	case BENCH_PASS:
+		return bench_pass(arg, buffer_file);
+	case BENCH_PASS_FILES:
+		return bench_pass(arg, plain_file);
+	case BENCH_ATTACH:
+		return bench_attach(arg);
+	case BENCH_ITERATE:
+		return bench_iterate();
 	case BENCH_RUN:
 		return bench_run((void __user *)arg);
 	default:
@@ -283,6 +375,11 @@ static int __init bench_init(void)
 
 static void __exit bench_exit(void)
 {
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (per_cpu(passed, cpu))
+			fput(per_cpu(passed, cpu));
 	bench_live(0, NULL);
 	misc_deregister(&bench_misc);
 	root_device_unregister(bench_device);

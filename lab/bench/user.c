@@ -74,18 +74,14 @@ void destroy_scene(int fd)
 	checked(ioctl(bench, BENCH_DESTROY));
 }
 
-/* Returns the length of the text. */
-unsigned long read_bufinfo(void)
+void read_bufinfo(void)
 {
 	static char text[65536];
 	int fd = checked(open(BUFINFO, O_RDONLY | O_CLOEXEC));
-	unsigned long total = 0;
-	ssize_t len;
 
-	while ((len = checked(read(fd, text, sizeof(text)))) > 0)
-		total += len;
+	while (checked(read(fd, text, sizeof(text))))
+		;
 	close(fd);
-	return total;
 }
 
 static void mount_filesystem(const char *type, const char *where)
@@ -116,11 +112,30 @@ static void open_results(void)
 	setvbuf(results, NULL, _IOFBF, 4 << 20);
 }
 
+/* The address of a function of the kernel, or 0 */
+static unsigned long find_symbol(const char *wanted)
+{
+	FILE *symbols = fopen("/proc/kallsyms", "re");
+	unsigned long address, found = 0;
+	char line[512], name[256];
+
+	while (symbols && !found && fgets(line, sizeof(line), symbols))
+		if (sscanf(line, "%lx %*s %255s", &address, name) == 2 &&
+		    !strcmp(name, wanted))
+			found = address;
+	if (symbols)
+		fclose(symbols);
+	return found;
+}
+
 static void load_module(void)
 {
 	int fd = checked(open("/bench.ko", O_RDONLY | O_CLOEXEC));
+	char options[80];
 
-	checked(syscall(SYS_finit_module, fd, "", 0));
+	snprintf(options, sizeof(options), "iter_begin=%#lx iter_next=%#lx",
+		 find_symbol("dma_buf_iter_begin"), find_symbol("dma_buf_iter_next"));
+	checked(syscall(SYS_finit_module, fd, options, 0));
 	close(fd);
 	bench = checked(open(BENCH_PATH, O_RDWR | O_CLOEXEC));
 }
@@ -182,10 +197,10 @@ int main(void)
 		measure_blockers();
 	if (strchr(measure, 'g'))
 		measure_growth();
-	if (strchr(measure, '2'))
-		measure_two_cpus();
-	if (strchr(measure, 'l'))
-		measure_listing();
+	if (strchr(measure, 'c'))
+		measure_crowds();
+	if (strchr(measure, 'w'))
+		measure_walks();
 	fputs("end\n", results);
 	power_off();
 }

@@ -3,9 +3,11 @@
 #ifndef DMA_BUF_BENCH_USER_H
 #define DMA_BUF_BENCH_USER_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/types.h>
 #include <linux/dma-buf.h>
 
 #include "bench.h"
@@ -13,6 +15,12 @@
 #define BUFINFO	"/sys/kernel/debug/dma_buf/bufinfo"
 
 extern int bench;		/* the module */
+
+/* Shared by the processes of a measurement; share() clears it. */
+extern struct shared {
+	atomic_uint started, finished;
+	atomic_ulong wakes;
+} *shared;
 
 static inline uint64_t now(void)
 {
@@ -55,13 +63,18 @@ void do_nothing(void);
 
 int build_scene(struct bench_scene scene);
 void destroy_scene(int fd);
-unsigned long read_bufinfo(void);
+void read_bufinfo(void);
+void iterate(void);
+
+void share(void);
+pid_t start_walker(void (*walk)(void), int spare);
+void stop(pid_t pid);
 
 void measure_rows(void);
 void measure_growth(void);
 void measure_pollers(void);
 void measure_blockers(void);
-void measure_two_cpus(void);
-void measure_listing(void);
+void measure_crowds(void);
+void measure_walks(void);
 
 #endif /* DMA_BUF_BENCH_USER_H */

@@ -17,13 +17,9 @@
 
 #include "user.h"
 
-/* Shared by the processes */
-static struct {
-	atomic_uint started, finished;
-	atomic_ulong wakes;
-} *shared;
+struct shared *shared;
 
-static void share(void)
+void share(void)
 {
 	if (!shared)
 		shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
@@ -35,7 +31,13 @@ static void share(void)
 
 #define MAX_POLLERS	64
 
-static void stop(pid_t pid)
+/* Waits until memory was freed through RCU, such as that of ended processes. */
+static void settle(void)
+{
+	usleep(300000);
+}
+
+void stop(pid_t pid)
 {
 	checked(kill(pid, SIGKILL));
 	checked(waitpid(pid, NULL, 0));
@@ -126,6 +128,7 @@ static void measure_blocked(struct blocked row)
 	wait_for(&shared->started, pollers);
 	if (row.last)
 		signal_fences(row, 0, fences - 1);
+	settle();
 
 	bench_begin();
 	begin = now();
@@ -186,19 +189,6 @@ void measure_pollers(void)
 	}
 }
 
-/* Starts a process that reads bufinfo in a loop and has no file @spare. */
-static pid_t start_reader(int spare)
-{
-	pid_t pid = checked(fork());
-
-	if (pid)
-		return pid;
-	close(spare);
-	shared->started = 1;
-	for (;;)
-		read_bufinfo();
-}
-
 static uint64_t time_poll(int fd)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN | POLLOUT };
@@ -227,7 +217,7 @@ static void measure_held(void)
 
 	share();
 	checked(ioctl(bench, BENCH_HOLD, HELD_MS));
-	reader = start_reader(another);
+	reader = start_walker(read_bufinfo, another);
 	wait_for(&shared->started, 1);
 	usleep(50000);		/* the reader reaches the locked buffer */
 	begin = now();
@@ -238,7 +228,7 @@ static void measure_held(void)
 
 	share();
 	checked(ioctl(bench, BENCH_HOLD, HELD_MS));
-	reader = start_reader(another);
+	reader = start_walker(read_bufinfo, another);
 	wait_for(&shared->started, 1);
 	usleep(50000);
 	begin = now();
@@ -276,23 +266,30 @@ static void measure_memory(const char *name, unsigned long request)
 	checked(ioctl(bench, request, 60000));
 	write_figure(name, (slab_kib() - before) * 1024 / 40000);
 	checked(ioctl(bench, request, 0));
-	usleep(300000);		/* for memory that is freed through RCU */
+	settle();
 }
 
-static void measure_bufinfo(unsigned int live)
+static void measure_walk(const char *what, void (*walk)(void), unsigned int live)
 {
 	char name[64];
 	uint64_t begin;
 
-	checked(ioctl(bench, BENCH_LIVE, live));
-	read_bufinfo();
+	walk();
 	bench_begin();
 	begin = now();
-	read_bufinfo();
+	walk();
 	begin = now() - begin;
 	bench_end();
-	snprintf(name, sizeof(name), "bufinfo, %u live", live);
+	snprintf(name, sizeof(name), "%s, %u live", what, live);
 	write_row(name, 1, begin);
+}
+
+static void measure_live(unsigned int live)
+{
+	checked(ioctl(bench, BENCH_LIVE, live));
+	measure_walk("bufinfo", read_bufinfo, live);
+	if (ioctl(bench, BENCH_ITERATE) >= 0)
+		measure_walk("iterate", iterate, live);
 	checked(ioctl(bench, BENCH_LIVE, 0));
 }
 
@@ -301,133 +298,7 @@ void measure_blockers(void)
 	measure_memory("bytes: floor: live", BENCH_FILES);
 	measure_memory("bytes: live", BENCH_LIVE);
 	measure_held();
-	measure_bufinfo(10);
-	measure_bufinfo(10000);
-	measure_bufinfo(50000);
-}
-
-static void pin_to(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	checked(sched_setaffinity(0, sizeof(set), &set));
-}
-
-/*
- * QEMU runs one CPU until the next timer expires, unless that CPU executes this
- * instruction: then it switches to the other one.
- */
-static void other_cpu(void)
-{
-	asm volatile("pause" ::: "memory");
-}
-
-static int polled;
-
-static void poll_shared(void)
-{
-	time_poll(polled);
-}
-
-static void export_close(void)
-{
-	close(inline_ioctl(bench, BENCH_EXPORT, NULL));
-}
-
-static void open_close(void)
-{
-	inline_ioctl(bench, BENCH_CYCLE_FILES, (void *)1);
-}
-
-#define PAIR	2000
-
-static void run_and_meet(void (*run)(void), int times, atomic_uint *counter)
-{
-	for (int i = 0; i < times; i++) {
-		run();
-		other_cpu();
-	}
-	++*counter;
-	while (*counter < 2)
-		other_cpu();
-}
-
-/*
- * Two processes, one on each CPU, make the same calls in turn. The plugin finds
- * the cache lines that both write.
- */
-static void measure_pair(const char *name, void (*run)(void))
-{
-	pid_t pid;
-
-	share();
-	pid = checked(fork());
-	pin_to(pid ? 0 : 1);
-	run_and_meet(run, 100, &shared->started);
-	if (pid)
-		bench_begin();
-	run_and_meet(run, PAIR, &shared->finished);
-	if (!pid)
-		_exit(0);
-	bench_end();
-	write_row(name, PAIR, 0);
-	checked(waitpid(pid, NULL, 0));
-}
-
-void measure_two_cpus(void)
-{
-	measure_pair("lines: export+close", export_close);
-	measure_pair("lines: floor: export+close", open_close);
-	polled = build_scene((struct bench_scene) { });
-	measure_pair("lines: poll", poll_shared);
-	destroy_scene(polled);
-	polled = build_scene((struct bench_scene) { .fences = 1, .unsignalled = 1 });
-	measure_pair("lines: poll, busy", poll_shared);
-	destroy_scene(polled);
-}
-
-#define CYCLES		5000
-#define CYCLES_NS	3000000000ULL
-
-/* Runs cycles for up to CYCLES_NS; reports the mean and the longest time. */
-static void measure_export_beside(const char *name)
-{
-	uint64_t start = now(), begin, took, worst = 0, total = 0;
-	char line[64];
-	int i;
-
-	for (i = 0; i < CYCLES && now() - start < CYCLES_NS; i++) {
-		other_cpu();
-		begin = now();
-		export_close();
-		took = now() - begin;
-		total += took;
-		if (took > worst)
-			worst = took;
-	}
-	snprintf(line, sizeof(line), "ns: %s, mean", name);
-	write_figure(line, total / i);
-	snprintf(line, sizeof(line), "ns: %s, worst", name);
-	write_figure(line, worst);
-}
-
-void measure_listing(void)
-{
-	pid_t reader;
-
-	checked(ioctl(bench, BENCH_TAKE_TURNS));
-	checked(ioctl(bench, BENCH_LIVE, 50000));
-	pin_to(0);
-	measure_export_beside("export+close alone");
-	share();
-	pin_to(1);
-	reader = start_reader(-1);
-	pin_to(0);
-	while (!shared->started)
-		other_cpu();
-	measure_export_beside("export+close, 50000 being listed");
-	stop(reader);
-	checked(ioctl(bench, BENCH_LIVE, 0));
+	measure_live(10);
+	measure_live(10000);
+	measure_live(50000);
 }
