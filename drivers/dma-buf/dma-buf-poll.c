@@ -383,11 +383,11 @@ static bool dma_buf_poll_enable_signaling(struct dma_fence *fence)
 
 	/* As for dma_fence_add_callback() in dma_buf_poll_arm(). */
 	rcu_read_lock();
-	if (!test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags))
+	if (!dma_fence_test_signaled_flag(fence))
 		dma_fence_enable_signaling(fence);
 	rcu_read_unlock();
 
-	return test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags);
+	return dma_fence_test_signaled_flag(fence);
 }
 
 /*
@@ -521,7 +521,7 @@ static void dma_buf_poll_cancel(struct dma_buf_poll_watch *watch)
 
 	/* As for dma_fence_add_callback() in dma_buf_poll_arm(). */
 	rcu_read_lock();
-	removed = !test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags) &&
+	removed = !dma_fence_test_signaled_flag(fence) &&
 		  dma_fence_remove_callback(fence, &watch->cb);
 	rcu_read_unlock();
 	if (removed)
