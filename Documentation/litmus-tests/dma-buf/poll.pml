@@ -34,6 +34,9 @@
 #ifndef FENCES
 #define FENCES	2
 #endif
+#ifndef PRESENT
+#define PRESENT	1	/* how many of them are in the buffer from the start */
+#endif
 #ifndef WAITERS
 #define WAITERS	2
 #endif
@@ -67,7 +70,7 @@
 
 /* Sets of fences, with one bit for each */
 byte writers;			/* block both events, others EPOLLOUT only */
-byte present = bit(0);		/* in the buffer */
+byte present = bit(PRESENT) - 1;	/* in the buffer */
 byte signaled;			/* has DMA_FENCE_FLAG_SIGNALED_BIT */
 byte callback;			/* a callback is added */
 
@@ -476,7 +479,7 @@ proctype release()
 	}
 }
 
-/* Waiters are interchangeable, and so are fences that are added later. */
+/* Waiters are interchangeable, so one order of them is enough. */
 #define order(v)	(kind[v] * 4 + events[v])
 
 inline choose_waiter(v)
@@ -493,7 +496,9 @@ inline choose_waiter(v)
 #ifdef NONE	/* other events, as POLLPRI, which are never reported */
 	:: events[v] = 0
 #endif
+#ifndef BOTH	/* all waiters poll for both events */
 	:: events[v] = IN
+#endif
 	:: events[v] = IN | OUT
 	fi
 }
@@ -516,12 +521,14 @@ init
 #endif
 		/* Readers alone are as writers alone for another event. */
 		if
-		:: writers = bit(0)
-		:: writers = bit(1)
-		:: writers = bit(0) | bit(1)
+		:: writers = 1
+		:: writers = 2
+		:: writers = 3
 #if FENCES == 3
-		:: writers = bit(1) | bit(2)
-		:: writers = bit(0) | bit(1) | bit(2)
+		:: writers = 4
+		:: writers = 5
+		:: writers = 6
+		:: writers = 7
 #endif
 		fi;
 		run waiter(0);
