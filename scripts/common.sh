@@ -21,6 +21,7 @@
 #:   make build       build the kernel, the kselftests and the initramfs
 #:   make docs        build the documentation as HTML
 #:   make backport    regenerate the patches in backports/, after a change of the tree
+#:   make patches     apply series/*.mbox to the base, and compare with this tree
 #:   make clean       remove the build directory
 #:
 #: Variables, all optional:
@@ -47,6 +48,7 @@
 #:   FUZZ_CALLS=N, LOAD_BUFFERS=N
 #:                number of random calls, and of buffers, in "make soak"
 #:   FUZZ_SEED=N  seed of the random calls (default: 1)
+#:   UPDATE=1     "make patches" writes the differences, or your commits, to series/
 #:   INPUT=FILE   picture for "make run"
 #:   EXTRA_CHECK=PROGRAM
 #:                one more static check: prints a line for each problem
