@@ -49,6 +49,7 @@
 #:                number of random calls, and of buffers, in "make soak"
 #:   FUZZ_SEED=N  seed of the random calls (default: 1)
 #:   UPDATE=1     "make patches" writes the differences, or your commits, to series/
+#:   CHECK=1      "make patches" checks, compiles and tests each patch
 #:   INPUT=FILE   picture for "make run"
 #:   EXTRA_CHECK=PROGRAM
 #:                one more static check: prints a line for each problem
