@@ -2,7 +2,7 @@
 /*
  * A dma-buf importer: a device that works on buffers of other drivers
  *
- * It is a static importer: the mapping exists as long as the attachment. There
+ * It is a dynamic importer: the exporter may move the buffer at any time. There
  * is no hardware behind the device. A delayed work item replaces the interrupt
  * at the end of a job; all other parts are as in a driver for hardware.
  */
@@ -41,10 +41,16 @@ struct sample_import {
 	/** @attach: The attachment of the device to the buffer. */
 	struct dma_buf_attachment *attach;
 
-	/** @sgt: DMA addresses of the memory. */
+	/**
+	 * @sgt: DMA addresses of the memory; NULL before the first job, and
+	 * after invalidation. Protected by the reservation lock.
+	 */
 	struct sg_table *sgt;
 
-	/** @job: The last job, with a reference; NULL before the first one. */
+	/**
+	 * @job: The last job, with a reference; NULL before the first one.
+	 * Changed with @lock and the reservation lock held.
+	 */
 	struct sample_job *job;
 
 	/** @context: The fence context of the jobs. */
@@ -54,12 +60,40 @@ struct sample_import {
 	u64 seqno;
 };
 
+static void sample_import_unmap(struct sample_import *import,
+				struct sg_table *sgt)
+{
+	if (sgt)
+		dma_buf_unmap_attachment(import->attach, sgt,
+					 DMA_BIDIRECTIONAL);
+}
+
+/* Map, unless the addresses of the last job are still valid. */
+static int sample_import_map(struct sample_import *import)
+{
+	struct sg_table *sgt;
+
+	if (import->sgt)
+		return 0;
+
+	sgt = dma_buf_map_attachment(import->attach, DMA_BIDIRECTIONAL);
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+
+	import->sgt = sgt;
+	return 0;
+}
+
+static void sample_invalidate_mappings(struct dma_buf_attachment *attach);
+
+static const struct dma_buf_attach_ops sample_attach_ops = {
+	.invalidate_mappings	= sample_invalidate_mappings,
+};
+
 static int sample_import_begin(struct sample_import *import, int fd)
 {
 	struct dma_buf_attachment *attach;
 	struct dma_buf *dmabuf;
-	struct sg_table *sgt;
-	int ret;
 
 	if (import->dmabuf)
 		return -EBUSY;
@@ -68,40 +102,32 @@ static int sample_import_begin(struct sample_import *import, int fd)
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 
-	attach = dma_buf_attach(dmabuf, &sample_device->dev);
+	attach = dma_buf_dynamic_attach(dmabuf, &sample_device->dev,
+					&sample_attach_ops, import);
 	if (IS_ERR(attach)) {
-		ret = PTR_ERR(attach);
-		goto err_put;
-	}
-
-	sgt = dma_buf_map_attachment_unlocked(attach, DMA_BIDIRECTIONAL);
-	if (IS_ERR(sgt)) {
-		ret = PTR_ERR(sgt);
-		goto err_detach;
+		dma_buf_put(dmabuf);
+		return PTR_ERR(attach);
 	}
 
 	import->dmabuf = dmabuf;
 	import->attach = attach;
-	import->sgt = sgt;
 	return 0;
-
-err_detach:
-	dma_buf_detach(dmabuf, attach);
-err_put:
-	dma_buf_put(dmabuf);
-	return ret;
 }
 
-/* The device has stopped: it no longer accesses the memory through @sgt. */
+/* The device has stopped: it no longer accesses the memory. */
 static void sample_import_end(struct sample_import *import)
 {
-	if (!import->dmabuf)
+	struct dma_buf *dmabuf = import->dmabuf;
+
+	if (!dmabuf)
 		return;
 
-	dma_buf_unmap_attachment_unlocked(import->attach, import->sgt,
-					  DMA_BIDIRECTIONAL);
-	dma_buf_detach(import->dmabuf, import->attach);
-	dma_buf_put(import->dmabuf);
+	dma_resv_lock(dmabuf->resv, NULL);
+	sample_import_unmap(import, import->sgt);
+	import->sgt = NULL;
+	dma_resv_unlock(dmabuf->resv);
+	dma_buf_detach(dmabuf, import->attach);
+	dma_buf_put(dmabuf);
 }
 
 /* Work by the device, and its fence */
@@ -118,6 +144,15 @@ struct sample_job {
 
 	/** @done: Replaces the interrupt; has a reference to @fence. */
 	struct delayed_work done;
+
+	/** @import: The import that the job belongs to, until @done has run. */
+	struct sample_import *import;
+
+	/**
+	 * @sgt: Addresses to unmap when the job has finished, or NULL. Protected
+	 * by the reservation lock.
+	 */
+	struct sg_table *sgt;
 };
 
 static const char *sample_fence_driver_name(struct dma_fence *fence)
@@ -149,6 +184,17 @@ static const struct dma_fence_ops sample_fence_ops = {
 	.release		= sample_fence_release,
 };
 
+/* The buffer was moved or revoked during the job. */
+static void sample_job_unmap(struct sample_job *job)
+{
+	struct dma_resv *resv = job->import->dmabuf->resv;
+
+	dma_resv_lock(resv, NULL);
+	sample_import_unmap(job->import, job->sgt);
+	job->sgt = NULL;
+	dma_resv_unlock(resv);
+}
+
 /*
  * Until the fence has signalled: no allocation, and no lock that is held
  * elsewhere while waiting for a fence.
@@ -161,14 +207,50 @@ static void sample_job_done(struct work_struct *work)
 
 	dma_fence_signal(&job->fence);
 	dma_fence_end_signalling(cookie);
+
+	sample_job_unmap(job);
 	dma_fence_put(&job->fence);
 }
 
-/* Queue @job to the device and add its fence to the buffer. */
+/* Stop the device: an unfinished job is completed immediately. */
+static void sample_job_finish(struct sample_job *job)
+{
+	if (!job)
+		return;
+
+	flush_delayed_work(&job->done);
+	dma_fence_put(&job->fence);
+}
+
+/*
+ * The exporter is about to move or to revoke the buffer, and waits for the
+ * job's fence. The next job maps again. If the device still works with the
+ * addresses, they are unmapped at the end of the job.
+ */
+static void sample_invalidate_mappings(struct dma_buf_attachment *attach)
+{
+	struct sample_import *import = attach->importer_priv;
+	struct sample_job *job = import->job;
+
+	if (!import->sgt)
+		return;
+
+	if (job && !dma_fence_is_signaled(&job->fence))
+		job->sgt = import->sgt;
+	else
+		sample_import_unmap(import, import->sgt);
+	import->sgt = NULL;
+}
+
+/*
+ * Queue @job to the device and add its fence to the buffer. The previous job
+ * has finished on return, and is replaced.
+ */
 static int sample_job_start(struct sample_import *import,
 			    struct sample_job *job, unsigned int msecs)
 {
 	struct dma_resv *resv = import->dmabuf->resv;
+	struct sample_job *previous = import->job;
 	long ret;
 
 	ret = dma_resv_lock_interruptible(resv, NULL);
@@ -179,12 +261,15 @@ static int sample_job_start(struct sample_import *import,
 	if (ret)
 		goto out;
 
+	ret = sample_import_map(import);
+	if (ret)
+		goto out;
+
 	/* A writer waits for all fences; this device cannot wait on its own. */
 	ret = dma_resv_wait_timeout(resv, dma_resv_usage_rw(true), true,
 				    MAX_SCHEDULE_TIMEOUT);
 	if (ret < 0)
 		goto out;
-	ret = 0;
 
 	/*
 	 * From here on nothing fails: other users rely on the fence to signal.
@@ -196,21 +281,16 @@ static int sample_job_start(struct sample_import *import,
 	dma_resv_add_fence(resv, &job->fence, DMA_RESV_USAGE_WRITE);
 
 	/* A device would be given the addresses in import->sgt here. */
+	import->job = job;
 	dma_fence_get(&job->fence);
 	schedule_delayed_work(&job->done, msecs_to_jiffies(msecs));
+	dma_resv_unlock(resv);
+	sample_job_finish(previous);
+	return 0;
+
 out:
 	dma_resv_unlock(resv);
 	return ret;
-}
-
-/* Stop the device: an unfinished job is completed immediately. */
-static void sample_job_finish(struct sample_job *job)
-{
-	if (!job)
-		return;
-
-	flush_delayed_work(&job->done);
-	dma_fence_put(&job->fence);
 }
 
 static int sample_import_run(struct sample_import *import, unsigned long msecs)
@@ -225,19 +305,32 @@ static int sample_import_run(struct sample_import *import, unsigned long msecs)
 	if (!job)
 		return -ENOMEM;
 
+	job->import = import;
 	spin_lock_init(&job->lock);
 	INIT_DELAYED_WORK(&job->done, sample_job_done);
 
 	ret = sample_job_start(import, job, msecs);
-	if (ret) {
+	if (ret)
 		kfree(job);
-		return ret;
-	}
+	return ret;
+}
 
-	/* The new job has waited for the previous one. */
-	sample_job_finish(import->job);
-	import->job = job;
-	return 0;
+/* Does the device have addresses for the next job? */
+static int sample_import_mapped(struct sample_import *import)
+{
+	struct dma_buf *dmabuf = import->dmabuf;
+	int ret;
+
+	if (!dmabuf)
+		return -EINVAL;
+
+	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
+	if (ret)
+		return ret;
+	ret = !!import->sgt;
+	dma_resv_unlock(dmabuf->resv);
+
+	return ret;
 }
 
 /* Access by the CPU */
@@ -290,8 +383,11 @@ static int sample_close(struct inode *inode, struct file *file)
 {
 	struct sample_import *import = file->private_data;
 
-	sample_job_finish(import->job);
+	/* The last job is used by invalidation until the device is detached. */
+	if (import->job)
+		flush_delayed_work(&import->job->done);
 	sample_import_end(import);
+	sample_job_finish(import->job);
 	mutex_destroy(&import->lock);
 	kfree(import);
 	return 0;
@@ -318,6 +414,9 @@ static long sample_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		ret = sample_import_sum(import, &sum);
 		if (!ret)
 			ret = put_user(sum, (u64 __user *)arg);
+		break;
+	case DMA_BUF_SAMPLE_MAPPED:
+		ret = sample_import_mapped(import);
 		break;
 	default:
 		ret = -ENOTTY;

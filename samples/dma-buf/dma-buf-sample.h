@@ -31,4 +31,26 @@
 /* /dev/dma-buf-importer: add up the buffer's bytes with the CPU. */
 #define DMA_BUF_SAMPLE_SUM	_IOR(0xdf, 3, __u64)
 
+/* /dev/dma-buf-importer: return 1 if the device has addresses for new jobs. */
+#define DMA_BUF_SAMPLE_MAPPED	_IO(0xdf, 4)
+
+/*
+ * /dev/dma-buf-exporter: the same as DMA_BUF_SAMPLE_EXPORT, but only importers
+ * that drop their mappings on request can attach to it, and it can be revoked.
+ */
+#define DMA_BUF_SAMPLE_EXPORT_REVOCABLE	_IO(0xdf, 5)
+
+/*
+ * /dev/dma-buf-exporter: wait for all fences of the buffer of this file
+ * descriptor, and move it to other pages. EBUSY while it is pinned.
+ */
+#define DMA_BUF_SAMPLE_MOVE	_IO(0xdf, 6)
+
+/*
+ * /dev/dma-buf-exporter: end all access to the revocable buffer of this file
+ * descriptor, for good. Returns when no device has a mapping. EBUSY while it is
+ * pinned.
+ */
+#define DMA_BUF_SAMPLE_REVOKE	_IO(0xdf, 7)
+
 #endif /* DMA_BUF_SAMPLE_H */

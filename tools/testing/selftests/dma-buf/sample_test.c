@@ -3,43 +3,11 @@
  * The drivers in samples/dma-buf, used with each other and with other drivers.
  */
 #include "dma_buf_fenced.h"
-#include "../../../../samples/dma-buf/dma-buf-sample.h"
+#include "dma_buf_sample.h"
 
-#define EXPORTER "/dev/dma-buf-exporter"
-#define IMPORTER "/dev/dma-buf-importer"
 #define IMPORTER_USERS "/sys/module/dma_buf_importer/refcnt"
-#define DMA_DEBUG_PATH "/sys/kernel/debug/dma-api"
-#define SKIP_TWO_DEVICES "CONFIG_DMA_API_DEBUG warns about a second device"
-#define SKIP_SAMPLE "no such device: needs CONFIG_SAMPLE_DMA_BUF"
-#define JOB_MS 300
-#define JOB_LEAST 280	/* timers may be a tick early */
 
 static struct bufinfo info;
-
-static int device_open(const char *path)
-{
-	return or_errno(open(path, O_RDWR | O_CLOEXEC));
-}
-
-static int sample_export(int dev, unsigned long size)
-{
-	return or_errno(ioctl(dev, DMA_BUF_SAMPLE_EXPORT, size));
-}
-
-static int sample_import(int dev, int fd)
-{
-	return or_errno(ioctl(dev, DMA_BUF_SAMPLE_IMPORT, fd));
-}
-
-static int sample_run(int dev, unsigned long ms)
-{
-	return or_errno(ioctl(dev, DMA_BUF_SAMPLE_RUN, ms));
-}
-
-static int sample_sum(int dev, __u64 *sum)
-{
-	return sys_ioctl(dev, DMA_BUF_SAMPLE_SUM, sum);
-}
 
 /* The sample exporter */
 
@@ -147,6 +115,156 @@ TEST_F(sample, both)
 	close(dev);
 }
 
+/* Return the number of page faults that a read of this byte causes. */
+static long faults_of_read(const unsigned char *byte)
+{
+	struct rusage before, after;
+
+	getrusage(RUSAGE_THREAD, &before);
+	__atomic_load_n(byte, __ATOMIC_RELAXED);
+	getrusage(RUSAGE_THREAD, &after);
+	return after.ru_minflt - before.ru_minflt;
+}
+
+/*
+ * Passes when a move keeps the bytes that a program wrote, in mappings from
+ * before and after it, and later writes are seen in both.
+ */
+TEST_F(sample, move_keeps_the_content)
+{
+	unsigned char *before = map_buffer(self->fd, self->size), *after;
+	size_t i;
+
+	for (i = 0; i < self->size; i++)
+		before[i] = i * 7;
+	ASSERT_EQ(0, sample_move(self->dev, self->fd));
+	after = map_buffer(self->fd, self->size);
+	for (i = 0; i < self->size; i++) {
+		ASSERT_EQ((unsigned char)(i * 7), after[i]);
+		ASSERT_EQ((unsigned char)(i * 7), before[i]);
+	}
+	before[self->page] = 99;
+	ASSERT_EQ(99, after[self->page]);
+	munmap(before, self->size);
+	munmap(after, self->size);
+}
+
+/* Passes when a move removes the old pages from a program's mapping. */
+TEST_F(sample, move_unmaps)
+{
+	unsigned char *map = map_buffer(self->fd, self->size);
+	int i;
+
+	EXPECT_EQ(1, faults_of_read(map));
+	EXPECT_EQ(0, faults_of_read(map));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, sample_move(self->dev, self->fd));
+		EXPECT_EQ(1, faults_of_read(map));
+		EXPECT_EQ(0, faults_of_read(map));
+	}
+	munmap(map, self->size);
+}
+
+/*
+ * Passes when the importer drops its mapping before a move, maps again for the
+ * next job, and reads the moved bytes.
+ */
+TEST_F(sample, move_remaps)
+{
+	unsigned char *map = map_buffer(self->fd, self->size);
+	int dev = device_open(IMPORTER), i;
+	__u64 sum;
+
+	memset(map, 3, self->size);
+	ASSERT_EQ(0, sample_import(dev, self->fd));
+	EXPECT_EQ(0, sample_mapped(dev));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, sample_run(dev, 0));
+		EXPECT_EQ(1, sample_mapped(dev));
+		ready(POLLIN | POLLOUT, self->fd, POLLIN | POLLOUT);
+		ASSERT_EQ(0, sample_move(self->dev, self->fd));
+		EXPECT_EQ(0, sample_mapped(dev));
+		ASSERT_EQ(0, sample_sum(dev, &sum));
+		EXPECT_EQ(3 * self->size, sum);
+	}
+	munmap(map, self->size);
+	close(dev);
+}
+
+/* Passes when a move waits for the job of a device that uses the pages. */
+TEST_F(sample, move_waits_for_job)
+{
+	int dev = device_open(IMPORTER);
+	double start = now_ms();
+
+	ASSERT_EQ(0, sample_import(dev, self->fd));
+	ASSERT_EQ(0, sample_run(dev, JOB_MS));
+	ASSERT_EQ(0, sample_move(self->dev, self->fd));
+	EXPECT_LE(JOB_LEAST, now_ms() - start);
+	ready(POLLIN | POLLOUT, self->fd, POLLIN | POLLOUT);
+	EXPECT_EQ(0, sample_mapped(dev));
+	ASSERT_EQ(0, sample_run(dev, 0));
+	EXPECT_EQ(1, sample_mapped(dev));
+	close(dev);
+}
+
+static atomic_bool sums_end;
+
+/* Add up the bytes, each of which is 3, again and again. */
+static int call_sums(struct worker *worker)
+{
+	__u64 sum = 0;
+	int ret = 0;
+
+	while (!ret && !sums_end) {
+		ret = sample_sum(worker->fd, &sum);
+		if (!ret && sum != 3 * worker->arg)
+			ret = -EIO;
+	}
+	return ret;
+}
+
+/*
+ * Passes when a buffer does not move while the kernel has a mapping of it for
+ * the CPU, does in between, and the kernel reads the right bytes each time.
+ */
+TEST_F(sample, pinned_by_the_cpu)
+{
+	struct worker sums = {
+		.call = call_sums,
+		.fd = device_open(IMPORTER),
+		.arg = self->size,
+	};
+	unsigned char *map = map_buffer(self->fd, self->size);
+	double end = now_ms() + 10000;
+	int ret = 0;
+
+	memset(map, 3, self->size);
+	ASSERT_EQ(0, sample_import(sums.fd, self->fd));
+	worker_start(&sums);
+	while (!ret && now_ms() < end)
+		ret = sample_move(self->dev, self->fd);
+	EXPECT_EQ(-EBUSY, ret);
+	sums_end = true;
+	EXPECT_EQ(0, worker_join(&sums));
+	EXPECT_EQ(0, sample_move(self->dev, self->fd));
+	munmap(map, self->size);
+	close(sums.fd);
+}
+
+/* Passes when only the exporter's own buffers can be moved and revoked. */
+TEST_F(sample, moves_own_buffers_only)
+{
+	int file = memfd_create("file", MFD_CLOEXEC);
+
+	EXPECT_EQ(-EBADF, sample_move(self->dev, -1));
+	EXPECT_EQ(-EINVAL, sample_move(self->dev, file));
+	EXPECT_EQ(-EBADF, sample_revoke(self->dev, -1));
+	EXPECT_EQ(-EINVAL, sample_revoke(self->dev, file));
+	EXPECT_EQ(-EINVAL, sample_revoke(self->dev, self->fd));
+	close(file);
+}
+
 /* Passes when another driver can import the sample exporter's buffer. */
 TEST_F(sample, vgem_imports)
 {
@@ -181,6 +299,7 @@ TEST_F(buffer, refused)
 		SKIP(return, SKIP_SAMPLE);
 	ASSERT_EQ(-EINVAL, sample_run(dev, 0));
 	ASSERT_EQ(-EINVAL, sample_sum(dev, &sum));
+	ASSERT_EQ(-EINVAL, sample_mapped(dev));
 	ASSERT_EQ(-EBADF, sample_import(dev, -1));
 	ASSERT_EQ(-EINVAL, sample_import(dev, file));
 	ASSERT_EQ(-ENOTTY, sample_export(dev, self->size));
@@ -190,6 +309,18 @@ TEST_F(buffer, refused)
 	ASSERT_EQ(-EINVAL, sample_run(dev, DMA_BUF_SAMPLE_RUN_MAX + 1));
 	ASSERT_EQ(-EFAULT, sample_sum(dev, NULL));
 	close(file);
+	close(dev);
+}
+
+/* Passes when the buffer of another driver is neither moved nor revoked. */
+TEST_F(buffer, not_moved_by_the_sample)
+{
+	int dev = device_open(EXPORTER);
+
+	if (dev < 0)
+		SKIP(return, SKIP_SAMPLE);
+	EXPECT_EQ(-EINVAL, sample_move(dev, self->fd));
+	EXPECT_EQ(-EINVAL, sample_revoke(dev, self->fd));
 	close(dev);
 }
 

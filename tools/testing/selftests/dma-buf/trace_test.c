@@ -169,6 +169,7 @@ TEST_F(buffer, import)
 	if (trace_skips(_metadata))
 		return;
 	ASSERT_EQ(0, or_errno(ioctl(dev, DMA_BUF_SAMPLE_IMPORT, self->fd)));
+	ASSERT_EQ(0, or_errno(ioctl(dev, DMA_BUF_SAMPLE_RUN, 0)));
 	close(dev);
 	trace_read(self->ino);
 	EXPECT_EQ(0, trace_end());
@@ -177,7 +178,7 @@ TEST_F(buffer, import)
 		      "dma_buf_unmap", "dma_buf_detach", "dma_buf_put");
 	snprintf(wanted, sizeof(wanted), "fd=%d", self->fd);
 	EXPECT_STREQ(wanted, events[0].rest);
-	EXPECT_NE(NULL, strstr(events[1].rest, " is_dynamic=0 dev_name="));
+	EXPECT_NE(NULL, strstr(events[1].rest, " is_dynamic=1 dev_name="));
 	EXPECT_NE(NULL, strstr(events[2].rest, " dir=BIDIRECTIONAL dev_name="));
 	EXPECT_STREQ(events[2].rest, events[3].rest);
 	EXPECT_STREQ(events[1].rest, events[4].rest);
