@@ -244,6 +244,24 @@ struct dma_buf *dma_buf_iter_begin(void)
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_iter_begin);
 
+/*
+ * Take a reference to the buffer directly behind @dmabuf, which the caller has
+ * a reference to. NULL if a cursor or a dying buffer is there, or nothing.
+ */
+static struct dma_buf *dma_buf_get_behind(struct dma_buf *dmabuf)
+{
+	struct dma_buf_node *node = &to_dma_buf_object(dmabuf)->node;
+	struct dma_buf_shard *shard = per_cpu_ptr(&dma_buf_shards, node->cpu);
+	struct dma_buf *next = NULL;
+
+	spin_lock(&shard->lock);
+	if (!list_is_last(&node->link, &shard->list))
+		next = dma_buf_node_get(list_next_entry(node, link));
+	spin_unlock(&shard->lock);
+
+	return next;
+}
+
 /**
  * dma_buf_iter_next - advance a walk of dma_buf_iter_begin()
  * @dmabuf: the buffer from the previous call; the caller's reference is dropped
@@ -258,10 +276,12 @@ struct dma_buf *dma_buf_iter_next(struct dma_buf *dmabuf)
 		.cpu = to_dma_buf_object(dmabuf)->node.cpu,
 		.is_cursor = true,
 	};
-	struct dma_buf *next;
+	struct dma_buf *next = dma_buf_get_behind(dmabuf);
 
-	dma_buf_cursor_advance(&cursor, dmabuf);
-	next = dma_buf_cursor_get_stop(&cursor);
+	if (!next) {
+		dma_buf_cursor_advance(&cursor, dmabuf);
+		next = dma_buf_cursor_get_stop(&cursor);
+	}
 	dma_buf_put(dmabuf);
 
 	return next;
