@@ -405,11 +405,7 @@ static __poll_t dma_buf_poll_busy(struct dma_buf_object *obj, __poll_t events,
 	struct dma_fence *fence;
 	int ret;
 
-	/*
-	 * A watch that is counted for no event wakes no one: the release would
-	 * wait for its callback indefinitely.
-	 */
-	if (!events || dma_buf_resv_never_fenced(resv))
+	if (dma_buf_resv_never_fenced(resv))
 		return 0;
 
 	dma_resv_iter_begin(&cursor, resv,
@@ -481,8 +477,11 @@ __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
 	 * queued. Ordered with poll_wait(), in the dma_buf_file_poll() that
 	 * queued them, by the program order of one thread, or by the lock that
 	 * handed the waiter over to another: poll-again.litmus.
+	 *
+	 * Without events no watch is armed: counted for none, it would wake no
+	 * one, and the release would wait for its callback indefinitely.
 	 */
-	waits = queues || waitqueue_active(&obj->wait);
+	waits = events && (queues || waitqueue_active(&obj->wait));
 	busy = dma_buf_poll_busy(obj, events, waits);
 	ready = events & ~busy;
 
