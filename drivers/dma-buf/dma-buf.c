@@ -1406,11 +1406,10 @@ static void dma_buf_inode_destroy(struct inode *inode)
 {
 	struct dma_buf_object *obj = inode_to_dma_buf_object(inode);
 
+	kfree(obj->base.name);
 	/* Few have a name: do not write to this cache line for the others. */
-	if (obj->base.name) {
-		kfree(obj->base.name);
+	if (obj->base.name)
 		obj->base.name = NULL;
-	}
 	kmem_cache_free(dma_buf_cache, obj);
 }
 
