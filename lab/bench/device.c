@@ -19,8 +19,8 @@
 #define LIVE_MAX	1000000
 
 /*
- * The walk over all buffers is not exported to modules. Their addresses are known
- * to user.c, and 0 if this kernel has no such functions.
+ * The walk over all buffers is not exported to modules: user.c passes the addresses of
+ * its functions, 0 if this kernel has none.
  */
 static unsigned long iter_begin;
 module_param(iter_begin, ulong, 0);
