@@ -16,7 +16,7 @@
 
 #include <kunit/visibility.h>
 #include <linux/cpumask.h>
-#include <linux/file.h>
+#include <linux/file_ref.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
 
@@ -126,7 +126,7 @@ static struct dma_buf *dma_buf_node_get(struct dma_buf_node *node)
 		return NULL;
 
 	obj = container_of(node, struct dma_buf_object, node);
-	return get_file_active(&obj->base.file) ? &obj->base : NULL;
+	return file_ref_get(&obj->base.file->f_ref) ? &obj->base : NULL;
 }
 
 /* Find the first live buffer after @cursor in its list; stop before it. */
@@ -213,7 +213,7 @@ void dma_buf_cursor_stop(struct dma_buf_node *cursor)
 	dma_buf_node_unlink(cursor);
 }
 
-/* Get the next buffer, whose reference replaces @cursor as the position. */
+/* Get the next buffer: its reference replaces @cursor as the position. */
 static struct dma_buf *dma_buf_cursor_get_stop(struct dma_buf_node *cursor)
 {
 	struct dma_buf *dmabuf = dma_buf_cursor_get(cursor);
@@ -262,6 +262,19 @@ static struct dma_buf *dma_buf_get_behind(struct dma_buf *dmabuf)
 	return next;
 }
 
+/* Find the first live buffer behind @dmabuf, in its list and those after it. */
+static struct dma_buf *dma_buf_scan_behind(struct dma_buf *dmabuf)
+{
+	struct dma_buf_node cursor = {
+		.link = LIST_HEAD_INIT(cursor.link),
+		.cpu = to_dma_buf_object(dmabuf)->node.cpu,
+		.is_cursor = true,
+	};
+
+	dma_buf_cursor_advance(&cursor, dmabuf);
+	return dma_buf_cursor_get_stop(&cursor);
+}
+
 /**
  * dma_buf_iter_next - advance a walk of dma_buf_iter_begin()
  * @dmabuf: the buffer from the previous call; the caller's reference is dropped
@@ -271,17 +284,10 @@ static struct dma_buf *dma_buf_get_behind(struct dma_buf *dmabuf)
  */
 struct dma_buf *dma_buf_iter_next(struct dma_buf *dmabuf)
 {
-	struct dma_buf_node cursor = {
-		.link = LIST_HEAD_INIT(cursor.link),
-		.cpu = to_dma_buf_object(dmabuf)->node.cpu,
-		.is_cursor = true,
-	};
 	struct dma_buf *next = dma_buf_get_behind(dmabuf);
 
-	if (!next) {
-		dma_buf_cursor_advance(&cursor, dmabuf);
-		next = dma_buf_cursor_get_stop(&cursor);
-	}
+	if (unlikely(!next))
+		next = dma_buf_scan_behind(dmabuf);
 	dma_buf_put(dmabuf);
 
 	return next;
