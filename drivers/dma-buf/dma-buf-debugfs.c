@@ -6,8 +6,8 @@
  * buffer may have to wait while a reader prints it: the reader holds the
  * object's spinlock for the name and the devices, and the reservation lock, if
  * that was free, for the fences. A reader does not wait for a reservation lock.
- * A buffer whose lock is held, perhaps because a device hangs, is listed with
- * its unsignalled fences.
+ * While the lock of a buffer is held, perhaps because a device hangs, the buffer
+ * is listed with its unsignalled fences.
  */
 
 #include <linux/debugfs.h>

@@ -215,7 +215,7 @@ static void dma_buf_poll_count(struct dma_buf_poll *poll, __poll_t events,
 }
 
 /*
- * Disarm @watch, whose callback is running, was removed, or was not added. If
+ * Disarm @watch. Its callback is running, was removed, or was not added. If
  * @watch was the last one pending for an event, wake the waiters with that
  * event. A callback calls this with the lock of its fence held. @watch may be
  * reused on return, so the caller must not touch it afterwards.
@@ -439,7 +439,7 @@ static __poll_t dma_buf_poll_busy(struct dma_buf_object *obj, __poll_t events,
 }
 
 /*
- * Wake the waiters with the subset of @events whose counts are zero. A waiter
+ * Wake the waiters with those of @events for which no fence is counted. A waiter
  * that found a pending fence has counted it before it is on the queue. Ordered
  * by the lock with dma_buf_poll_watch_add(): poll-wake.litmus.
  */

@@ -406,7 +406,7 @@ static void dma_buf_attachment_unlink(struct dma_buf_attachment *attach)
 }
 
 /**
- * dma_buf_dynamic_attach - attach a device whose driver manages its mappings
+ * dma_buf_dynamic_attach - attach a device for a driver that manages its mappings
  * @dmabuf: the buffer; the caller's reference must outlast the attachment
  * @dev: the device
  * @importer_ops: the importer's callbacks; NULL for a static importer
@@ -454,7 +454,7 @@ dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
 EXPORT_SYMBOL_NS_GPL(dma_buf_dynamic_attach, "DMA_BUF");
 
 /**
- * dma_buf_attach - attach a device whose driver relies on its mappings
+ * dma_buf_attach - attach a device for a driver that relies on its mappings
  * @dmabuf: the buffer; the caller's reference must outlast the attachment
  * @dev: the device
  *
@@ -508,7 +508,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_detach, "DMA_BUF");
  *
  * Context: May sleep. Reservation lock held.
  * Return: 0, and the buffer does not move until dma_buf_unpin(); -EINVAL for a
- * static importer, whose mappings pin the buffer anyway; the exporter's error.
+ * static importer, as its mappings pin the buffer; the exporter's error.
  */
 int dma_buf_pin(struct dma_buf_attachment *attach)
 {

@@ -263,7 +263,7 @@ struct dma_buf {
 	 * fences are those of pending work on the content. It is either the
 	 * exporter's or one with the lifetime of the buffer.
 	 *
-	 * Implicit synchronization, for drivers whose interface promises it:
+	 * Implicit synchronization, for drivers that promise it:
 	 *
 	 * - Work that reads the buffer adds a fence of %DMA_RESV_USAGE_READ,
 	 *   work that writes it adds one of %DMA_RESV_USAGE_WRITE. A driver
