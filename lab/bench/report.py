@@ -17,7 +17,7 @@ from pathlib import Path
 
 SIDES = ("stock", "ours")
 GROWTH = re.compile(r"(.*) @(live|fences|attachments|pollers)=(\d+)$")
-CROWDS = (2, 8, 16)
+CROWDS = (2, 8, 64)
 LIVE = (50000, 1000000)  # of the boot "walks"
 # A seq_file that overflows is shown again, in a buffer of twice the size: a linear
 # text may cost 4**0.25 too much between two measurements, or more if stock does.
