@@ -86,8 +86,8 @@
  * Adding a fence causes no wake-up. The next poll() or epoll_wait() reports
  * that the buffer is busy again. Edge-triggered epoll polls only after a
  * wake-up, so each of its polls that finds the buffer ready wakes the queue
- * again. A program may see an edge twice for this reason, but does not miss
- * one.
+ * again. It misses no edge, but reports a ready buffer from each epoll_wait(),
+ * as level-triggered epoll does.
  */
 
 /**
@@ -392,8 +392,8 @@ static bool dma_buf_poll_enable_signaling(struct dma_fence *fence)
 
 /*
  * Return the subset of @events that is blocked by pending fences. With @arm, a
- * watch is armed on each of these fences. EPOLLERR is returned as well if that
- * failed for one of them, for lack of memory.
+ * watch is armed on each of these fences. If that fails for one of them, for
+ * lack of memory, return all @events and EPOLLERR.
  */
 static __poll_t dma_buf_poll_busy(struct dma_buf_object *obj, __poll_t events,
 				  bool arm)
@@ -421,7 +421,8 @@ static __poll_t dma_buf_poll_busy(struct dma_buf_object *obj, __poll_t events,
 		if (arm) {
 			ret = dma_buf_poll_arm(obj, fence, blocked);
 			if (ret < 0) {
-				busy |= blocked | EPOLLERR;
+				/* The remaining fences are not visited. */
+				busy = events | EPOLLERR;
 				break;
 			}
 			if (ret)
@@ -487,7 +488,7 @@ __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
 
 	poll_wait(file, &obj->wait, table);
 	if (busy & EPOLLERR)
-		return ready | EPOLLERR;
+		return EPOLLERR;
 
 	/* Fences may have signalled before the waiter was queued. */
 	if (busy && queues)

@@ -28,6 +28,7 @@ struct operation {
 	unsigned int busy;	/* fences of a buffer allocated for one call */
 	unsigned int added;	/* fences that the call adds */
 	unsigned int waits;	/* fences to wait for, besides the signaller's */
+	bool reads;	/* these fences are for reading */
 
 	const struct exporter *exporter;
 	size_t size;
@@ -368,7 +369,8 @@ static bool fresh_wait(struct operation *op)
 	if (!fresh_buffer(op) || (op->listed && epoll_add(op)))
 		return false;
 	for (i = 0; i < op->waits; i++)
-		if (sys_add_fence(op->fd, RW, op->timelines[i], 1))
+		if (sys_add_fence(op->fd, op->reads ? DMA_BUF_SYNC_READ : RW,
+				  op->timelines[i], 1))
 			return false;
 	return !sys_add_fence(op->fd, RW, op->signaller.fd, 1) &&
 	       !worker_begin(&op->signaller);
@@ -385,14 +387,28 @@ static int outcome(int ret, __u32 events)
 	return events == EPOLLIN ? 0 : events == EPOLLERR ? -ENOMEM : -EPROTO;
 }
 
-static int call_poll_in(struct operation *op)
+static int poll_until_ready(struct pollfd pfd)
 {
-	struct pollfd pfd = { .fd = op->fd, .events = POLLIN };
 	double start = now_ms();
 	int ret = or_errno(poll(&pfd, 1, TIMEOUT_MS));
 
 	/* poll() checks again after its timeout, but that is no wake-up. */
-	return outcome(now_ms() - start < TIMEOUT_MS ? ret : 0, pfd.revents);
+	return outcome(now_ms() - start < TIMEOUT_MS ? ret : 0,
+		       pfd.revents & ~POLLOUT);
+}
+
+static int call_poll_in(struct operation *op)
+{
+	struct pollfd pfd = { .fd = op->fd, .events = POLLIN };
+
+	return poll_until_ready(pfd);
+}
+
+static int call_poll_both(struct operation *op)
+{
+	struct pollfd pfd = { .fd = op->fd, .events = POLLIN | POLLOUT };
+
+	return poll_until_ready(pfd);
 }
 
 static int call_epoll_wait(struct operation *op)
@@ -442,6 +458,16 @@ TEST_F_TIMEOUT(buffer, poll_fences, TIMEOUT_SLOW)
 {
 	walk_faults(.call = call_poll_in, .before = fresh_wait, .after = wakes,
 		    .ours = true, .waits = 5);
+}
+
+/*
+ * Passes when poll() does not report POLLIN together with POLLERR, if there is
+ * no memory to wait for a reader's fence, and the writer's comes after it.
+ */
+TEST_F(buffer, poll_reader_first)
+{
+	walk_faults(.call = call_poll_both, .before = fresh_wait,
+		    .after = wakes, .ours = true, .waits = 1, .reads = true);
 }
 
 /*
