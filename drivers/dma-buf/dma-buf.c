@@ -57,8 +57,9 @@ static const struct file_operations dma_buf_file_ops;
  * 4. With all its mappings unmapped, the importer calls dma_buf_detach() and
  *    drops its reference with dma_buf_put().
  *
- * The buffer is released with its last reference. The exporter, importers, open
- * descriptors and user mappings hold references.
+ * The buffer is released with its last reference. Importers, open descriptors
+ * and user mappings hold references, and the exporter does until it passes its
+ * own on with dma_buf_fd().
  */
 
 /**
