@@ -455,6 +455,17 @@ static inline void ignore_signal(int signal)
 	(void)signal;
 }
 
+/* Have SIGUSR1 interrupt calls, or with SA_RESTART in @flags restart them. */
+static inline void handle_usr1(int flags)
+{
+	struct sigaction action = {
+		.sa_handler = ignore_signal,
+		.sa_flags = flags,
+	};
+
+	sigaction(SIGUSR1, &action, NULL);
+}
+
 static inline void sleep_ms(unsigned int ms)
 {
 	struct timespec pause = { ms / 1000, ms % 1000 * 1000000L };

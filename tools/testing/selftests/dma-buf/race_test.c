@@ -461,9 +461,7 @@ static int interrupt(struct race *race, struct racer *racer)
 /* Passes when fences or a signal end each wait. */
 TEST_F_TIMEOUT(fenced, sync_signals, TIMEOUT_SLOW)
 {
-	struct sigaction action = { .sa_handler = ignore_signal };
-
-	sigaction(SIGUSR1, &action, NULL);
+	handle_usr1(0);
 	race_buffer({ .name = "SYNC", .round = bracket, .hit = "interrupted" },
 		    { .name = "signal", .round = interrupt, .hit = "sent" },
 		    { .name = "fence", .round = signal_next });

@@ -118,6 +118,44 @@ TEST_F(sample, revoke_waits_for_job)
 	ready(POLLIN | POLLOUT, self->fd, POLLIN | POLLOUT);
 }
 
+static int call_revoke(struct worker *worker)
+{
+	return sample_revoke(worker->arg, worker->fd);
+}
+
+/*
+ * Passes when a signal interrupts a revocation that waits for a job: the buffer
+ * is revoked, and another call waits for the rest.
+ */
+TEST_F(sample, revoke_interrupted)
+{
+	struct worker worker = {
+		.call = call_revoke,
+		.fd = self->fd,
+		.arg = self->dev,
+	};
+	int other = must(device_open(IMPORTER));
+	double start = now_ms();
+
+	handle_usr1(0);
+	ASSERT_EQ(0, sample_import(other, self->fd));
+	ASSERT_EQ(0, sample_import(self->importer, self->fd));
+	ASSERT_EQ(0, sample_run(self->importer, 3 * JOB_MS));
+	worker_start(&worker);
+	EXPECT_TRUE(worker_blocks(&worker));
+	ASSERT_EQ(0, pthread_kill(worker.thread, SIGUSR1));
+	EXPECT_EQ(-EINTR, worker_join(&worker));
+	ready(0, self->fd, POLLOUT);
+	EXPECT_EQ(1, sample_mapped(self->importer));
+	EXPECT_EQ(-ENODEV, sample_run(other, 0));
+	EXPECT_EQ(SIGBUS, signal_of_read(self->map));
+
+	ASSERT_EQ(0, sample_revoke(self->dev, self->fd));
+	EXPECT_LE(3 * JOB_LEAST, now_ms() - start);
+	EXPECT_EQ(0, sample_mapped(self->importer));
+	close(other);
+}
+
 /*
  * Passes when a static importer is refused with the exporter's error, and
  * nothing of it is left.

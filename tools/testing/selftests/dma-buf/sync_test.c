@@ -231,16 +231,6 @@ TEST_F(fenced, callers_and_fences)
 		EXPECT_EQ(0, worker_join(&worker[i]));
 }
 
-static void handle_usr1(int flags)
-{
-	struct sigaction action = {
-		.sa_handler = ignore_signal,
-		.sa_flags = flags,
-	};
-
-	sigaction(SIGUSR1, &action, NULL);
-}
-
 /* Passes when a signal ends the wait with -EINTR and the next call works. */
 TEST_F(fenced, signal_interrupts)
 {
