@@ -47,23 +47,17 @@ void __init dma_buf_registry_init(void)
 	}
 }
 
-static struct list_head *dma_buf_list(unsigned int cpu)
-{
-	return &per_cpu_ptr(&dma_buf_shards, cpu)->list;
-}
-
 /*
- * Link @node behind @place, in the list of @cpu. Ordered by the lock with
+ * Link @node at the head of @cpu's list. Ordered by the lock with
  * dma_buf_node_get(), which uses the buffer's file: registry-export.litmus.
  */
-static void dma_buf_node_link(struct dma_buf_node *node,
-			      struct list_head *place, unsigned int cpu)
+static void dma_buf_node_link(struct dma_buf_node *node, unsigned int cpu)
 {
 	struct dma_buf_shard *shard = per_cpu_ptr(&dma_buf_shards, cpu);
 
 	node->cpu = cpu;
 	spin_lock(&shard->lock);
-	list_add(&node->link, place);
+	list_add(&node->link, &shard->list);
 	spin_unlock(&shard->lock);
 }
 
@@ -88,9 +82,7 @@ static void dma_buf_node_unlink(struct dma_buf_node *node)
  */
 void dma_buf_registry_add(struct dma_buf_object *obj)
 {
-	unsigned int cpu = raw_smp_processor_id();
-
-	dma_buf_node_link(&obj->node, dma_buf_list(cpu), cpu);
+	dma_buf_node_link(&obj->node, raw_smp_processor_id());
 }
 
 /**
@@ -117,10 +109,8 @@ void dma_buf_registry_del(struct dma_buf_object *obj)
  */
 void dma_buf_cursor_start(struct dma_buf_node *cursor)
 {
-	unsigned int cpu = cpumask_first(cpu_possible_mask);
-
 	cursor->is_cursor = true;
-	dma_buf_node_link(cursor, dma_buf_list(cpu), cpu);
+	dma_buf_node_link(cursor, cpumask_first(cpu_possible_mask));
 }
 
 /*
@@ -189,7 +179,7 @@ struct dma_buf *dma_buf_cursor_get(struct dma_buf_node *cursor)
 		if (cpu >= nr_cpu_ids)
 			return NULL;
 		dma_buf_node_unlink(cursor);
-		dma_buf_node_link(cursor, dma_buf_list(cpu), cpu);
+		dma_buf_node_link(cursor, cpu);
 	}
 }
 
@@ -223,20 +213,12 @@ void dma_buf_cursor_stop(struct dma_buf_node *cursor)
 	dma_buf_node_unlink(cursor);
 }
 
-/*
- * Get the first live buffer after @place, in the list of @cpu and those after
- * it. Its reference is the position from here on, instead of a cursor.
- */
-static struct dma_buf *dma_buf_get_after(struct list_head *place,
-					 unsigned int cpu)
+/* Get the next buffer: its reference replaces @cursor as the position. */
+static struct dma_buf *dma_buf_cursor_get_stop(struct dma_buf_node *cursor)
 {
-	struct dma_buf_node cursor = { .is_cursor = true };
-	struct dma_buf *dmabuf;
+	struct dma_buf *dmabuf = dma_buf_cursor_get(cursor);
 
-	dma_buf_node_link(&cursor, place, cpu);
-	dmabuf = dma_buf_cursor_get(&cursor);
-	dma_buf_cursor_stop(&cursor);
-
+	dma_buf_cursor_stop(cursor);
 	return dmabuf;
 }
 
@@ -255,18 +237,20 @@ static struct dma_buf *dma_buf_get_after(struct list_head *place,
  */
 struct dma_buf *dma_buf_iter_begin(void)
 {
-	unsigned int cpu = cpumask_first(cpu_possible_mask);
+	struct dma_buf_node cursor;
 
-	return dma_buf_get_after(dma_buf_list(cpu), cpu);
+	dma_buf_cursor_start(&cursor);
+	return dma_buf_cursor_get_stop(&cursor);
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_iter_begin);
 
 /*
- * Take a reference to the buffer directly behind @node, which does not change.
- * NULL if a cursor or a dying buffer is there, or nothing.
+ * Take a reference to the buffer directly behind @dmabuf, which the caller has
+ * a reference to. NULL if a cursor or a dying buffer is there, or nothing.
  */
-static struct dma_buf *dma_buf_get_behind(struct dma_buf_node *node)
+static struct dma_buf *dma_buf_get_behind(struct dma_buf *dmabuf)
 {
+	struct dma_buf_node *node = &to_dma_buf_object(dmabuf)->node;
 	struct dma_buf_shard *shard = per_cpu_ptr(&dma_buf_shards, node->cpu);
 	struct dma_buf *next = NULL;
 
@@ -278,6 +262,19 @@ static struct dma_buf *dma_buf_get_behind(struct dma_buf_node *node)
 	return next;
 }
 
+/* Find the first live buffer behind @dmabuf, in its list and those after it. */
+static struct dma_buf *dma_buf_scan_behind(struct dma_buf *dmabuf)
+{
+	struct dma_buf_node cursor = {
+		.link = LIST_HEAD_INIT(cursor.link),
+		.cpu = to_dma_buf_object(dmabuf)->node.cpu,
+		.is_cursor = true,
+	};
+
+	dma_buf_cursor_advance(&cursor, dmabuf);
+	return dma_buf_cursor_get_stop(&cursor);
+}
+
 /**
  * dma_buf_iter_next - advance a walk of dma_buf_iter_begin()
  * @dmabuf: the buffer from the previous call; the caller's reference is dropped
@@ -287,11 +284,10 @@ static struct dma_buf *dma_buf_get_behind(struct dma_buf_node *node)
  */
 struct dma_buf *dma_buf_iter_next(struct dma_buf *dmabuf)
 {
-	struct dma_buf_node *node = &to_dma_buf_object(dmabuf)->node;
-	struct dma_buf *next = dma_buf_get_behind(node);
+	struct dma_buf *next = dma_buf_get_behind(dmabuf);
 
 	if (unlikely(!next))
-		next = dma_buf_get_after(&node->link, node->cpu);
+		next = dma_buf_scan_behind(dmabuf);
 	dma_buf_put(dmabuf);
 
 	return next;
