@@ -420,7 +420,7 @@ static __poll_t dma_buf_poll_busy(struct dma_buf_object *obj, __poll_t events,
 
 		if (arm) {
 			ret = dma_buf_poll_arm(obj, fence, blocked);
-			if (ret < 0) {
+			if (unlikely(ret < 0)) {
 				/* The remaining fences are not visited. */
 				busy = events | EPOLLERR;
 				break;
@@ -487,7 +487,9 @@ __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
 	ready = events & ~busy;
 
 	poll_wait(file, &obj->wait, table);
-	if (busy & EPOLLERR)
+	if (!waits)
+		return ready;
+	if (unlikely(busy & EPOLLERR))
 		return EPOLLERR;
 
 	/* Fences may have signalled before the waiter was queued. */
@@ -497,7 +499,7 @@ __poll_t dma_buf_file_poll(struct file *file, poll_table *table)
 	 * Adding a fence causes no wake-up: have edge-triggered epoll poll
 	 * again.
 	 */
-	if (ready && waits && !queues)
+	if (ready && !queues)
 		dma_buf_poll_wake(obj, ready);
 
 	return ready;
