@@ -2,6 +2,8 @@
 /*
  * dma-buf: /sys/kernel/debug/dma_buf/bufinfo
  *
+ * Copyright(C) 2011 Linaro Limited. All rights reserved.
+ *
  * Lists every live buffer with its fences and attached devices. Users of a
  * buffer may have to wait while a reader prints it: the reader holds the
  * object's spinlock for the name and the devices, and the reservation lock, if

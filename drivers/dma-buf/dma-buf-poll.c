@@ -2,6 +2,8 @@
 /*
  * dma-buf: poll(), select(), epoll, io_uring and aio on the file descriptor
  *
+ * Copyright(C) 2011 Linaro Limited. All rights reserved.
+ *
  * A waiter needs a wake-up when all fences that it found have signalled. It
  * adds a callback to each of these fences, unless another waiter has added one.
  * The core counts the pending fences, for EPOLLIN and for EPOLLOUT. The

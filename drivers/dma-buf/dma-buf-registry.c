@@ -2,6 +2,8 @@
 /*
  * dma-buf: the registry of live buffers
  *
+ * Copyright(C) 2011 Linaro Limited. All rights reserved.
+ *
  * Exporting and releasing a buffer must cost the same regardless of the number
  * of buffers and of concurrent walks. Each CPU therefore has a list, which a
  * buffer joins on the CPU where it is exported. A walk holds the lock of a list

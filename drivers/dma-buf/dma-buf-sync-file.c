@@ -2,6 +2,8 @@
 /*
  * dma-buf: from implicit to explicit synchronization and back
  *
+ * Copyright(C) 2011 Linaro Limited. All rights reserved.
+ *
  * One ioctl exports the fences of a buffer as a sync_file, the other imports
  * those of a sync_file into a buffer.
  */

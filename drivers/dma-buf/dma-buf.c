@@ -2,6 +2,9 @@
 /*
  * dma-buf: buffers shared between devices
  *
+ * Copyright(C) 2011 Linaro Limited. All rights reserved.
+ * Author: Sumit Semwal
+ *
  * The file follows the lifetime of a buffer: it is exported, shared, attached
  * to devices, pinned and mapped for them, accessed by the CPU, polled,
  * released.

@@ -2,6 +2,9 @@
 /*
  * dma-buf: buffers shared between devices
  *
+ * Copyright(C) 2011 Linaro Limited. All rights reserved.
+ * Author: Sumit Semwal
+ *
  * The interface between the driver that owns a buffer (the exporter) and the
  * drivers that use it (the importers). For an overview and the locking rules
  * see Documentation/driver-api/dma-buf.rst.

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
  * dma-buf: ioctls on the file descriptor of a shared buffer
+ *
+ * Copyright(C) 2015 Intel Ltd
  */
 
 #ifndef _DMA_BUF_UAPI_H_
