@@ -61,7 +61,7 @@ def read_regions(path, symbols):
 
 def print_lines(directory, vmlinux):
     """The functions that write to cache lines of other CPUs, in transfers a call"""
-    for guest in sorted(directory.glob("crowd*[0-9]")):
+    for guest in sorted(directory.glob("crowd*.[0-9]")):
         symbols = Symbols(vmlinux, guest)
         rows = [line.split("\t") for line in guest.read_text().splitlines()
                 if line.count("\t") == 2]
