@@ -75,8 +75,9 @@ process()
 fd()
 {
 	ln -s "/dmabuf:$7" "$root/proc/$1/fd/$2"
-	printf 'pos:\t0\nflags:\t02\nmnt_id:\t9\nino:\t%d\nsize:\t%d\ncount:\t%d\nexp_name:\t%s\nname:\t%s\n' \
-		"${@:3}" >"$root/proc/$1/fdinfo/$2"
+	printf 'pos:\t0\nflags:\t02\nmnt_id:\t9\nino:\t%d\nsize:\t%d\ncount:\t%d\n' \
+		"${@:3:3}" >"$root/proc/$1/fdinfo/$2"
+	printf 'exp_name:\t%s\nname:\t%s\n' "${@:6}" >>"$root/proc/$1/fdinfo/$2"
 }
 
 # map PID START END INODE NAME
@@ -96,10 +97,12 @@ new_root()
 new_root
 rm -r "$root/sys/kernel/debug/dma_buf"
 check 'debugfs is not mounted' 1 \
-	'!dmabuf: no /sys/kernel/debug/dma_buf/bufinfo: mount debugfs: mount -t debugfs none /sys/kernel/debug' list
+	'!dmabuf: no /sys/kernel/debug/dma_buf/bufinfo: mount debugfs: mount -t debugfs none '\
+'/sys/kernel/debug' list
 mkdir "$root/sys/kernel/debug/other"
 check 'no dma-bufs' 1 \
-	'!dmabuf: no /sys/kernel/debug/dma_buf/bufinfo: needs CONFIG_DMA_SHARED_BUFFER and CONFIG_DEBUG_FS' list
+	'!dmabuf: no /sys/kernel/debug/dma_buf/bufinfo: needs CONFIG_DMA_SHARED_BUFFER and '\
+'CONFIG_DEBUG_FS' list
 rm -r "$root/sys/kernel/debug"
 check 'no debugfs' 1 '!dmabuf: no /sys/kernel/debug: needs CONFIG_DEBUG_FS' ps
 new_root
@@ -138,9 +141,11 @@ mkdir "$root/proc/12" "$root/proc/13" "$root/proc/self"
 process 13 idle
 
 
-camera='1025    1M  system    camera     6  vgem,video-codec        1  a "b\\377[9] 1 fd 1 map, producer[10] 2 fd, 2 in kernel'
+camera='1025    1M  system    camera     6  vgem,video-codec        1  a "b\\377[9] 1 fd 1 '\
+'map, producer[10] 2 fd, 2 in kernel'
 orphan='1027    8K  system    orphan     1  vgem                    0  1 in kernel'
-unnamed='1026  4.0K  udmabuf   -          2  -                       0  producer[10] 1 fd, mapper[11] 1 map'
+unnamed='1026  4.0K  udmabuf   -          2  -                       0  producer[10] 1 fd, '\
+'mapper[11] 1 map'
 wide='INODE  SIZE  EXPORTER  NAME    REFS  DEVICES           PENDING  HELD BY'
 
 check list 0 "$wide
@@ -150,7 +155,8 @@ check list 0 "$wide
 3 buffers, 1.0M"
 check 'list by inode' 0 '1027     8192  system   orphan  1  vgem              0  1 in kernel
 1026     4097  udmabuf  -       2  -                 0  producer[10] 1 fd, mapper[11] 1 map
-1025  1048576  system   camera  6  vgem,video-codec  1  a "b\\377[9] 1 fd 1 map, producer[10] 2 fd, 2 in kernel' \
+1025  1048576  system   camera  6  vgem,video-codec  1  a "b\\377[9] 1 fd 1 map, producer[10] '\
+'2 fd, 2 in kernel' \
 	list --no-headers --bytes --sort -inode
 check '--exporter' 0 "$wide
  $camera
@@ -177,7 +183,8 @@ for key in size exporter name refs devices pending processes; do
 	refs | processes) order='1025 1026 1027 ' ;;
 	esac
 	[ $key != pending ] || order='1025 1026 1027 '
-	got=$("${dmabuf[@]}" list --root "$root" --no-headers --sort $key | awk '{ printf "%s ", $1 }')
+	got=$("${dmabuf[@]}" list --root "$root" --no-headers --sort $key |
+		awk '{ printf "%s ", $1 }')
 	if [ "$got" = "$order" ]; then
 		passed=$((passed + 1))
 	else
@@ -247,7 +254,8 @@ leave_top()
 	wait $session
 	exec 8>&-
 	if cmp -s "$work/stty.before" "$work/stty.after" &&
-	   grep -q $'\e\\[?1049h' "$work/screen" && grep -q $'\e\\[?25h\e\\[?1049l' "$work/screen"; then
+	   grep -q $'\e\\[?1049h' "$work/screen" &&
+	   grep -q $'\e\\[?25h\e\\[?1049l' "$work/screen"; then
 		passed=$((passed + 1))
 	else
 		echo "not ok: the terminal after top was left with $1"
@@ -265,9 +273,20 @@ else
 fi
 
 # JSON: every member of every command
-json_camera='{"inode": 1025, "size": 1048576, "exporter": "system", "name": "camera", "references": 6, "in_kernel": 2, "pending": 1, "devices": ["vgem", "video-codec"], "fences": [{"usage": "write", "pending": true, "driver": "gpu", "timeline": "my jobs", "context": 12, "seqno": 7}, {"usage": "read", "pending": false, "driver": null, "timeline": null, "context": 13, "seqno": 1}], "holders": [{"pid": 9, "comm": "a \"b\\\\377", "fds": [3], "mappings": [{"start": 139637976727552, "end": 139637977776128}], "rss": 1048576}, {"pid": 10, "comm": "producer", "fds": [3, 12], "mappings": [], "rss": 0}]}'
-json_orphan='{"inode": 1027, "size": 8192, "exporter": "system", "name": "orphan", "references": 1, "in_kernel": 1, "pending": 0, "devices": ["vgem"], "fences": [], "holders": []}'
-json_unnamed='{"inode": 1026, "size": 4097, "exporter": "udmabuf", "name": null, "references": 2, "in_kernel": 0, "pending": 0, "devices": [], "fences": [], "holders": [{"pid": 10, "comm": "producer", "fds": [4], "mappings": [], "rss": 0}, {"pid": 11, "comm": "mapper", "fds": [], "mappings": [{"start": 139637976727552, "end": 139637976735744}], "rss": 4097}]}'
+json_camera='{"inode": 1025, "size": 1048576, "exporter": "system", "name": "camera", '\
+'"references": 6, "in_kernel": 2, "pending": 1, "devices": ["vgem", "video-codec"], "fences": '\
+'[{"usage": "write", "pending": true, "driver": "gpu", "timeline": "my jobs", "context": 12, '\
+'"seqno": 7}, {"usage": "read", "pending": false, "driver": null, "timeline": null, '\
+'"context": 13, "seqno": 1}], "holders": [{"pid": 9, "comm": "a \"b\\\\377", "fds": [3], '\
+'"mappings": [{"start": 139637976727552, "end": 139637977776128}], "rss": 1048576}, {"pid": '\
+'10, "comm": "producer", "fds": [3, 12], "mappings": [], "rss": 0}]}'
+json_orphan='{"inode": 1027, "size": 8192, "exporter": "system", "name": "orphan", '\
+'"references": 1, "in_kernel": 1, "pending": 0, "devices": ["vgem"], "fences": [], "holders": []}'
+json_unnamed='{"inode": 1026, "size": 4097, "exporter": "udmabuf", "name": null, '\
+'"references": 2, "in_kernel": 0, "pending": 0, "devices": [], "fences": [], "holders": '\
+'[{"pid": 10, "comm": "producer", "fds": [4], "mappings": [], "rss": 0}, {"pid": 11, "comm": '\
+'"mapper", "fds": [], "mappings": [{"start": 139637976727552, "end": 139637976735744}], '\
+'"rss": 4097}]}'
 json_start()
 {
 	printf '{"version": 1, "command": "%s", "complete": true, "hidden_processes": 0, ' "$1"
@@ -281,16 +300,21 @@ $json_unnamed]}" --json show 1026
 check 'ps --json' 0 "$(json_start ps)"'"processes": [
 {"pid": 10, "comm": "producer", "buffers": 2, "size": 1052673, "rss": 0, "pss": 526337},
 {"pid": 9, "comm": "a \"b\\\\377", "buffers": 1, "size": 1048576, "rss": 1048576, "pss": 524288},
-{"pid": 11, "comm": "mapper", "buffers": 1, "size": 4097, "rss": 4097, "pss": 2048}], "orphans": {"buffers": 1, "size": 8192}, "total": {"buffers": 3, "size": 1060865, "rss": 1052673, "pss": 1060865}}' ps --json
+{"pid": 11, "comm": "mapper", "buffers": 1, "size": 4097, "rss": 4097, "pss": 2048}], '\
+'"orphans": {"buffers": 1, "size": 8192}, "total": {"buffers": 3, "size": 1060865, "rss": '\
+'1052673, "pss": 1060865}}' ps --json
 check 'exporters --json' 0 "$(json_start exporters)"'"exporters": [
 {"exporter": "system", "buffers": 2, "pending": 1, "size": 1056768},
-{"exporter": "udmabuf", "buffers": 1, "pending": 0, "size": 4097}], "total": {"buffers": 3, "size": 1060865}}' exporters --json
+{"exporter": "udmabuf", "buffers": 1, "pending": 0, "size": 4097}], "total": {"buffers": 3, '\
+'"size": 1060865}}' exporters --json
 check 'devices --json' 0 "$(json_start devices)"'"devices": [
 {"device": "vgem", "buffers": 2, "pending": 1, "size": 1056768},
-{"device": "video-codec", "buffers": 1, "pending": 1, "size": 1048576}], "total": {"buffers": 3, "size": 1060865}}' devices --json
+{"device": "video-codec", "buffers": 1, "pending": 1, "size": 1048576}], "total": {"buffers": '\
+'3, "size": 1060865}}' devices --json
 check 'top --json' 0 "$(json_start top)"'"processes": [
 {"pid": 10, "comm": "producer", "buffers": 1, "size": 4097, "rss": 0, "pss": 2049, "growth": 0},
-{"pid": 11, "comm": "mapper", "buffers": 1, "size": 4097, "rss": 4097, "pss": 2048, "growth": 0}], "orphans": {"buffers": 0, "size": 0}, "total": {"buffers": 1, "size": 4097}}' \
+{"pid": 11, "comm": "mapper", "buffers": 1, "size": 4097, "rss": 4097, "pss": 2048, "growth": '\
+'0}], "orphans": {"buffers": 0, "size": 0}, "total": {"buffers": 1, "size": 4097}}' \
 	top --json --count 1 --process mapper
 
 # Two snapshots: 1027 is released, 1028 created; the producer closes a descriptor
@@ -307,20 +331,27 @@ fd 10 12 1028 65536 1 system leak
 check diff 0 'CHANGE    INODE  SIZE  EXPORTER  NAME    REFS   HELD BY
 created    1028   64K  system    leak    1      producer[10] 1 fd
 released   1027    8K  system    orphan  1      1 in kernel
-changed    1025    1M  system    camera  6 > 5  a "b\\377[9] 1 fd 1 map, producer[10] 1 fd, 2 in kernel
+changed    1025    1M  system    camera  6 > 5  a "b\\377[9] 1 fd 1 map, producer[10] 1 fd, 2 '\
+'in kernel
 
 PID  COMMAND   BEFORE  AFTER  CHANGE
  10  producer    1.0M   1.0M    +64K
 3 buffers, 1.0M > 3 buffers, 1.0M: +56K' diff "$work/before"
 "${dmabuf[@]}" list --json --root "$root" >"$work/after"
 check 'diff --json' 0 "$(json_start diff)"'"created": [
-{"inode": 1028, "size": 65536, "exporter": "system", "name": "leak", "references": 1, "in_kernel": 0, "pending": 0, "devices": [], "fences": [], "holders": [{"pid": 10, "comm": "producer", "fds": [12], "mappings": [], "rss": 0}]}], "released": [
-{"inode": 1027, "size": 8192, "exporter": "system", "name": "orphan", "references": 1, "in_kernel": 1, "pending": 0, "devices": [], "fences": [], "holders": []}], "changed": [
-{"inode": 1025, "references_before": 6, "references": 5, "holders_before": 2, "holders": 2}], "processes": [
-{"pid": 10, "comm": "producer", "size_before": 1052673, "size": 1118209}], "total_before": {"buffers": 3, "size": 1060865}, "total": {"buffers": 3, "size": 1118209}}' \
+{"inode": 1028, "size": 65536, "exporter": "system", "name": "leak", "references": 1, '\
+'"in_kernel": 0, "pending": 0, "devices": [], "fences": [], "holders": [{"pid": 10, "comm": '\
+'"producer", "fds": [12], "mappings": [], "rss": 0}]}], "released": [
+{"inode": 1027, "size": 8192, "exporter": "system", "name": "orphan", "references": 1, '\
+'"in_kernel": 1, "pending": 0, "devices": [], "fences": [], "holders": []}], "changed": [
+{"inode": 1025, "references_before": 6, "references": 5, "holders_before": 2, "holders": 2}], '\
+'"processes": [
+{"pid": 10, "comm": "producer", "size_before": 1052673, "size": 1118209}], "total_before": '\
+'{"buffers": 3, "size": 1060865}, "total": {"buffers": 3, "size": 1118209}}' \
 	diff --json "$work/before" "$work/after"
 check 'diff after an interval' 0 '3 buffers, 1.0M > 3 buffers, 1.0M: 0' diff -d 0.1
-check 'diff of another file' 1 "!dmabuf: ${bufinfo#"$root"}: not the output of \"dmabuf list --json\"" \
+check 'diff of another file' 1 \
+	"!dmabuf: ${bufinfo#"$root"}: not the output of \"dmabuf list --json\"" \
 	diff "$bufinfo"
 
 # Linux 6.12 prints fences in another form; a stock kernel prints raw names
@@ -328,7 +359,8 @@ new_root
 {
 	echo "$heading"
 	buffer 4096 1 system 1 $'two\nlines\t' 'kernel fence:gpu my jobs seq 5 unsignalled'
-	buffer 4096 1 system 2 $'\n\tAttached Devices:' 'write fence:1:1 t d unsignalled' devices vgem
+	buffer 4096 1 system 2 $'\n\tAttached Devices:' 'write fence:1:1 t d '\
+'unsignalled' devices vgem
 	buffer 4096 1 system 3 $'x\nTotal 0 devices attached'
 	buffer 4096 1 system 4 $'x\n\tread fence:1:1   unsignalled'
 	buffer 4096 1 system 5 $'\x1b[31m\xc3\xa9\xc2\x9b\xff'
@@ -358,11 +390,14 @@ check 'a listing that ends early' 0 'system  1  0  4K
 !dmabuf: bufinfo: the rows do not add up to the last line' exporters --no-headers
 
 # Events, from a copy of trace_pipe
-cat >"$work/events" <<'END'
+cat >"$work/events" <<END
 # tracer: nop
-        my-app-1-4242    [001] .....   12.345678: dma_buf_export: exp_name=system size=12288 ino=1025
-        my-app-1-4242    [001] .....   12.345679: dma_buf_fd: exp_name=system size=12288 ino=1025 fd=5
-           <...>-7       [000] d..1.  100.000001: dma_buf_dynamic_attach: exp_name=udmabuf size=4096 ino=1026 attachment:00000000d4a6d2a5 is_dynamic=0 dev_name=vgem
+        my-app-1-4242    [001] .....   12.345678: dma_buf_export: exp_name=system \
+size=12288 ino=1025
+        my-app-1-4242    [001] .....   12.345679: dma_buf_fd: exp_name=system size=12288 \
+ino=1025 fd=5
+           <...>-7       [000] d..1.  100.000001: dma_buf_dynamic_attach: exp_name=udmabuf \
+size=4096 ino=1026 attachment:00000000d4a6d2a5 is_dynamic=0 dev_name=vgem
 CPU:1 [LOST 5 EVENTS]
 END
 check trace 0 '12.345678 export             1025     12K system my-app-1[4242]
@@ -370,18 +405,25 @@ check trace 0 '12.345678 export             1025     12K system my-app-1[4242]
 100.000001 dynamic_attach     1026      4K udmabuf <...>[7] device vgem
 !dmabuf: 1 lines are no events of a dma-buf' trace --input "$work/events"
 process 7 $'a\n'
-check 'trace of a process without a name' 0 '100.000001 dynamic_attach     1026      4K udmabuf a\012[7] device vgem
+check 'trace of a process without a name' 0 '100.000001 dynamic_attach     1026      4K '\
+'udmabuf a\012[7] device vgem
 !dmabuf: 1 lines are no events of a dma-buf' trace --input "$work/events" 1026
 rm -r "$root/proc/7"
-check 'trace of an exporter' 0 '100.000001 dynamic_attach     1026      4K udmabuf <...>[7] device vgem
+check 'trace of an exporter' 0 '100.000001 dynamic_attach     1026      4K udmabuf <...>[7] '\
+'device vgem
 !dmabuf: 1 lines are no events of a dma-buf' trace --input "$work/events" --exporter 'u*'
-check 'trace --json' 0 '{"version": 1, "command": "trace", "time": "12.345678", "pid": 4242, "comm": "my-app-1", "event": "export", "inode": 1025, "size": 12288, "exporter": "system", "device": null, "fd": null}
-{"version": 1, "command": "trace", "time": "12.345679", "pid": 4242, "comm": "my-app-1", "event": "fd", "inode": 1025, "size": 12288, "exporter": "system", "device": null, "fd": 5}
+check 'trace --json' 0 '{"version": 1, "command": "trace", "time": "12.345678", "pid": 4242, '\
+'"comm": "my-app-1", "event": "export", "inode": 1025, "size": 12288, "exporter": "system", '\
+'"device": null, "fd": null}
+{"version": 1, "command": "trace", "time": "12.345679", "pid": 4242, "comm": "my-app-1", '\
+'"event": "fd", "inode": 1025, "size": 12288, "exporter": "system", "device": null, "fd": 5}
 !dmabuf: 1 lines are no events of a dma-buf' trace --input "$work/events" --json 1025
 check 'trace without tracefs' 1 \
-	'!dmabuf: no /sys/kernel/tracing/instances: needs CONFIG_FTRACE, and tracefs mounted: mount -t tracefs none /sys/kernel/tracing' trace
+	'!dmabuf: no /sys/kernel/tracing/instances: needs CONFIG_FTRACE, and tracefs mounted: '\
+'mount -t tracefs none /sys/kernel/tracing' trace
 mkdir -p "$root/sys/kernel/tracing/instances"
-check 'trace without events' 1 '!dmabuf: no events of dma-bufs: needs CONFIG_DMA_SHARED_BUFFER' trace
+check 'trace without events' 1 '!dmabuf: no events of dma-bufs: needs '\
+'CONFIG_DMA_SHARED_BUFFER' trace
 check 'no instance is left' 0 '' trace --input <(ls "$root/sys/kernel/tracing/instances")
 
 # The walk-through of the documentation: its commands, with its output. The camera has
@@ -413,7 +455,11 @@ read_walk_through()
 	awk -v to="$work/doc" '
 		/^\t# dmabuf / { n++; print substr($0, 11) >(to "." n); on = 1; gap = ""; next }
 		/^\t# / { on = 0 }
-		/^\t/ && on { printf "%s%s\n", gap, substr($0, 2) >(to "." n ".output"); gap = ""; next }
+		/^\t/ && on {
+			printf "%s%s\n", gap, substr($0, 2) >(to "." n ".output")
+			gap = ""
+			next
+		}
 		/^$/ && on { gap = gap "\n"; next }
 		{ on = 0 }' "$doc"
 }
@@ -442,10 +488,13 @@ frames 1089
 process 311 encoder
 fd 311 3 1026 8388608 3 system frame
 fd 311 4 1027 8388608 2 system frame
-cat >"$work/events" <<'END'
-          camera-310     [001] .....  124.031250: dma_buf_export: exp_name=system size=8388608 ino=1092
-          camera-310     [001] .....  124.031262: dma_buf_fd: exp_name=system size=8388608 ino=1092 fd=73
-         encoder-311     [000] .....  124.031300: dma_buf_export: exp_name=udmabuf size=4096 ino=1093
+cat >"$work/events" <<END
+          camera-310     [001] .....  124.031250: dma_buf_export: exp_name=system \
+size=8388608 ino=1092
+          camera-310     [001] .....  124.031262: dma_buf_fd: exp_name=system size=8388608 \
+ino=1092 fd=73
+         encoder-311     [000] .....  124.031300: dma_buf_export: exp_name=udmabuf \
+size=4096 ino=1093
 END
 walked=0
 [ ! -e "$doc" ] || read_walk_through
@@ -471,7 +520,8 @@ fi
 # The command line
 check 'an unknown command' 2 $'!dmabuf: foo: not a command\n!See "dmabuf --help".' foo
 check 'an unknown column' 2 \
-	$'!dmabuf: ps: no column inode; columns: pid command buffers size rss pss \n!See "dmabuf --help".' \
+	$'!dmabuf: ps: no column inode; columns: pid command buffers size rss pss \n!See '\
+$'"dmabuf --help".' \
 	ps --sort inode
 check 'an option of another command' 2 \
 	$'!dmabuf: list: no option --delay\n!See "dmabuf --help".' list -d 1
@@ -500,7 +550,8 @@ if [ "$(id -u)" -eq 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups tr
 	echo '12 (a ) b) S 2 0 0 0 -1 2129984 0 0' >"$root/proc/12/stat"
 	chmod 700 "$root/proc/12/fd"
 	check 'without root' 0 '1025  4K  system  camera  3  -  0  own[10] 1 fd, 2 elsewhere
-!dmabuf: /sys/kernel/debug/dma_buf/bufinfo: Permission denied: buffers without a visible process are not shown
+!dmabuf: /sys/kernel/debug/dma_buf/bufinfo: Permission denied: buffers without a visible '\
+'process are not shown
 !dmabuf: 1 processes may not be read: run dmabuf as root' list --no-headers
 else
 	echo "skipped: without root"
