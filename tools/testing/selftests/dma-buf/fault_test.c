@@ -393,8 +393,9 @@ static int poll_until_ready(struct pollfd pfd)
 	int ret = or_errno(poll(&pfd, 1, TIMEOUT_MS));
 
 	/* poll() checks again after its timeout, but that is no wake-up. */
-	return outcome(now_ms() - start < TIMEOUT_MS ? ret : 0,
-		       pfd.revents & ~POLLOUT);
+	if (pfd.revents == (POLLIN | POLLOUT))
+		pfd.revents = POLLIN;
+	return outcome(now_ms() - start < TIMEOUT_MS ? ret : 0, pfd.revents);
 }
 
 static int call_poll_in(struct operation *op)
