@@ -38,8 +38,9 @@
 #:   PROFILE=ROW  "make bench" prints the instructions of this row by function
 #:   DEBUG=1      KASAN, lockdep, kmemleak and others
 #:   ACCEL=kvm    use hardware virtualization (default: tcg, emulation)
-#:   CONFIG=NAME  another kernel: kcsan, rt, or thirdparty, with more drivers and
-#:                programs of other projects; or another machine: i386, arm64, s390x
+#:   CONFIG=NAME  another kernel: kcsan, rt; thirdparty, with more drivers and programs
+#:                of other projects; peers, with VFIO, iommufd, BPF and the kernel's
+#:                own tests; or another machine: i386, arm64, s390x
 #:   T=AREA       test one area only, for example T=poll; "make soak": these parts
 #:   PARAMETERS=  more for the kernel command line of "make test", e.g. RACE_MS=60000
 #:   LIMIT=N      time limit for the guest of "make test", in seconds
@@ -193,10 +194,11 @@ machine=x86_64 arch=x86_64 cross='' image=arch/x86/boot/bzImage
 case $CONFIG in
 '' | kcsan | rt) ;;
 thirdparty)	export MACHINE=q35 ;;
+peers)		export MACHINE=iommu ;;
 i386)	machine=i386 arch=i386 ;;
 arm64)	machine=arm64 arch=arm64 cross=aarch64-linux-gnu- image=arch/arm64/boot/Image ;;
 s390x)	machine=s390x arch=s390 cross=s390x-linux-gnu- image=arch/s390/boot/bzImage ;;
-*)	die "CONFIG=$CONFIG: must be kcsan, rt, thirdparty, i386, arm64 or s390x" ;;
+*)	die "CONFIG=$CONFIG: must be kcsan, rt, thirdparty, peers, i386, arm64 or s390x" ;;
 esac
 image=$kbuild/$image
 initramfs=$kbuild/initramfs.cpio.gz
@@ -225,6 +227,9 @@ qemu()
 	case $CONFIG in
 	kcsan | rt)	configs="$CONFIG $configs" ;;
 	thirdparty)	configs="$here/tree/lab/thirdparty/thirdparty.config $configs" ;;
+	peers)		configs="$here/tree/lab/peers/peers.config $configs"
+			! command -v pahole >/dev/null ||
+				configs="$configs $here/tree/lab/peers/bpf.config" ;;
 	esac
 	make --no-print-directory -C "$here/tree/$guest" KERNEL_TREE="$tree" KERNEL_OUTPUT="$kbuild" \
 		TESTS_OUTPUT="$user" RESULTS="$results" INITRAMFS="$initramfs" \

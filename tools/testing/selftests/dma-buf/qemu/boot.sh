@@ -10,8 +10,8 @@
 # writes it; if the guest died before that, console.log is. Exits 0 when the verdict
 # has no problem and ends with "end", otherwise prints the reason on standard error.
 # Variables: ACCEL (tcg or kvm), MEMORY, MACHINE (x86_64 if not given; q35, the same
-# with PCI and a display; i386, arm64, s390x), and CONSOLE (a QEMU character device, for
-# an interactive console).
+# with PCI and a display; iommu, with PCI, an IOMMU and devices for VFIO; i386, arm64,
+# s390x), and CONSOLE (a QEMU character device, for an interactive console).
 set -eu
 
 kernel=$1 initramfs=$2 results=$3 seconds=$4
@@ -36,6 +36,9 @@ arm64)	machine="-M virt $machine" qemu=qemu-system-aarch64 console=ttyAMA0 ;;
 s390x)	machine="-M s390-ccw-virtio $machine" qemu=qemu-system-s390x console=ttysclp0
 	serial=virtio-serial-ccw ;;
 q35)	machine="-M q35 $machine,la57=off -device virtio-gpu-pci" serial=virtio-serial-pci ;;
+iommu)	machine="-M q35,kernel-irqchip=split $machine,la57=off -device intel-iommu
+	-object memory-backend-ram,id=shared,size=1M,share=on -device pcie-root-port,id=port
+	-device ivshmem-plain,memdev=shared,bus=port -device edu" serial=virtio-serial-pci ;;
 *)	machine="-M microvm,acpi=off,rtc=on,pit=on,pic=on $machine,la57=off" ;;
 esac
 
