@@ -70,6 +70,6 @@ if [ -z "$STOCK" ] && [[ misuse = "$T"* ]] &&
 fi
 
 [ -z "$STOCK" ] || print_differences
-[ $((passed + skipped)) -gt 0 ] || [ -z "$T" ] || echo "test: no test has passed, does T=$T match any?"
+[ $((passed + skipped)) -gt 0 ] || [ -z "$T" ] || echo "test: none has passed: does T=$T match?"
 echo "total: $passed passed, $failed failed, $skipped skipped"
 [ "$passed" -gt 0 ] && [ "$failed" -eq 0 ]
