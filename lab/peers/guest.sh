@@ -59,6 +59,7 @@ run dmabuf-heaps 240 /others/dmabuf-heaps/dmabuf-heap
 run udmabuf 240 /others/drivers/dma-buf/udmabuf
 run sync 240 /others/sync/sync_test
 run dmabuf_iter 240 /others/bpf/dmabuf_iter
+run iterate 900 /others/bpf/iterate
 run iommufd 900 /others/iommu/iommufd
 run iommufd_fail_nth 900 /others/iommu/iommufd_fail_nth
 
