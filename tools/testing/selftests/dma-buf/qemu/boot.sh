@@ -37,8 +37,10 @@ s390x)	machine="-M s390-ccw-virtio $machine" qemu=qemu-system-s390x console=ttys
 	serial=virtio-serial-ccw ;;
 q35)	machine="-M q35 $machine,la57=off -device virtio-gpu-pci" serial=virtio-serial-pci ;;
 iommu)	machine="-M q35,kernel-irqchip=split $machine,la57=off -device intel-iommu
-	-object memory-backend-ram,id=shared,size=1M,share=on -device pcie-root-port,id=root
-	-device ivshmem-plain,memdev=shared,bus=root -device edu" serial=virtio-serial-pci ;;
+	-object memory-backend-ram,id=shared,size=1M,share=on
+	-device pcie-root-port,id=root0,chassis=0 -device ivshmem-plain,memdev=shared,bus=root0
+	-device pcie-root-port,id=root1,chassis=1 -device edu,bus=root1"
+	serial=virtio-serial-pci ;;
 *)	machine="-M microvm,acpi=off,rtc=on,pit=on,pic=on $machine,la57=off" ;;
 esac
 
