@@ -27,6 +27,9 @@ case ${ACCEL:-tcg} in
 kvm)	machine='-accel kvm -cpu host' ;;
 *)	machine='-accel tcg,thread=multi -cpu max' ;;
 esac
+# One processor at a time, and a clock that counts instructions
+[ -z "${SEED:-}" ] || machine="-accel tcg -icount shift=0,sleep=off -seed $SEED \
+	-rtc base=2020-01-01,clock=vm -cpu max"
 
 # Without 5-level page tables: 7.3 detects them anew while interrupts are on, and KASAN
 # reports one that arrives then.
