@@ -11,7 +11,8 @@
 # has no problem and ends with "end", otherwise prints the reason on standard error.
 # Variables: ACCEL (tcg or kvm), MEMORY, MACHINE (x86_64 if not given; q35, the same
 # with PCI and a display; iommu, with PCI, an IOMMU and devices for VFIO; i386, arm64,
-# s390x), and CONSOLE (a QEMU character device, for an interactive console).
+# s390x), SEED (a number: one processor at a time, in an order that can be repeated),
+# and CONSOLE (a QEMU character device, for an interactive console).
 set -eu
 
 kernel=$1 initramfs=$2 results=$3 seconds=$4
