@@ -5,6 +5,7 @@
  * Buffers that do not belong to the case may exist; the cases ignore them.
  */
 
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/file.h>
@@ -264,6 +265,44 @@ static void changes_during_walk(struct kunit *test)
 	dma_buf_iter_expect(test, found, ARRAY_SIZE(lasting), 1);
 }
 
+/*
+ * Passes when the buffers of a CPU that goes offline are returned once, by a
+ * walk that has begun before and by one that begins afterwards, and can be
+ * released.
+ */
+static void cpu_offline(struct kunit *test)
+{
+	unsigned int cpu = cpumask_last(cpu_online_mask), i;
+	unsigned int begun[20] = {}, found[20] = {};
+	struct mock_exporter *exp[20];
+	struct dma_buf *dmabuf;
+	int ret;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+
+	dma_buf_iter_export(test, exp, ARRAY_SIZE(exp));
+	dmabuf = dma_buf_iter_begin();
+	KUNIT_ASSERT_NOT_NULL(test, dmabuf);
+	ret = remove_cpu(cpu);
+	if (ret) {
+		dma_buf_put(dmabuf);
+		kunit_skip(test, "CPU %u stays online: %d", cpu, ret);
+	}
+	dma_buf_iter_walk(test, dmabuf, exp, ARRAY_SIZE(exp), begun);
+	dma_buf_iter_walk(test, dma_buf_iter_begin(), exp, ARRAY_SIZE(exp),
+			  found);
+	for (i = 0; i < ARRAY_SIZE(exp); i++) {
+		mock_put_sync(exp[i]);
+		KUNIT_EXPECT_TRUE(test, mock_wait_released(exp[i]));
+	}
+	ret = add_cpu(cpu);
+
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	dma_buf_iter_expect(test, begun, ARRAY_SIZE(exp), 1);
+	dma_buf_iter_expect(test, found, ARRAY_SIZE(exp), 1);
+}
+
 /* How long exporters and walker run concurrently */
 #define DMA_BUF_ITER_RACE_MS	200
 
@@ -384,6 +423,7 @@ static struct kunit_case dma_buf_iter_cases[] = {
 	KUNIT_CASE(walker_last_reference),
 	KUNIT_CASE(holds_only_reference),
 	KUNIT_CASE(changes_during_walk),
+	KUNIT_CASE(cpu_offline),
 	KUNIT_CASE(walk_races_export),
 	{}
 };
