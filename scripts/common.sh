@@ -49,8 +49,6 @@
 #:   FUZZ_CALLS=N, LOAD_BUFFERS=N
 #:                number of random calls, and of buffers, in "make soak"
 #:   FUZZ_SEED=N  seed of the random calls (default: 1)
-#:   SEEDS=N      number of orders in which "make soak" runs the races (default: 4)
-#:   SEED=N       the order that "make soak T=replay" repeats
 #:   UPDATE=1     "make patches" writes the differences, or your commits, to series/
 #:   CHECK=1      "make patches" checks, compiles and tests each patch
 #:   INPUT=FILE   picture for "make run"

@@ -4,16 +4,13 @@
  * functions listed in places= is delayed there for a random time, so that other
  * tasks run between two steps of an operation. On unload, logs for each
  * function how many calls passed and how many of them were held up.
- *
- * With seed=, the number of the call replaces the clock: if the calls come in the
- * same order again, the same ones are delayed.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/atomic.h>
 #include <linux/delay.h>
-#include <linux/jhash.h>
+#include <linux/hash.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/timekeeping.h>
@@ -26,10 +23,6 @@ static char *places[DELAYS_MAX];
 static unsigned int num_places;
 module_param_array(places, charp, &num_places, 0);
 MODULE_PARM_DESC(places, "comma-separated list of functions");
-
-static unsigned int seed;
-module_param(seed, uint, 0);
-MODULE_PARM_DESC(seed, "seed of the delays (default: by the clock)");
 
 /**
  * struct delays_place - a function in which calls are delayed
@@ -44,16 +37,13 @@ struct delays_place {
 };
 
 static struct delays_place delays[DELAYS_MAX];
-static atomic_t delays_calls;
 
 /* Runs like an NMI, under any lock: no sleeping, no get_random_u32(). */
 static int delays_hold_up(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct delays_place *place =
 		container_of(probe, struct delays_place, probe);
-	u32 number = seed ? atomic_inc_return(&delays_calls) :
-			    ktime_get_mono_fast_ns();
-	u32 dice = jhash_2words(number, seed, 0);
+	u32 dice = hash_64(ktime_get_mono_fast_ns(), 32);
 
 	atomic_long_inc(&place->passed);
 	if (dice % DELAYS_ONE_IN == 0) {

@@ -11,8 +11,7 @@
 # has no problem and ends with "end", otherwise prints the reason on standard error.
 # Variables: ACCEL (tcg or kvm), MEMORY, MACHINE (x86_64 if not given; q35, the same
 # with PCI and a display; iommu, with PCI, an IOMMU and devices for VFIO; i386, arm64,
-# s390x), SEED (a number: one processor at a time, in an order that can be repeated),
-# and CONSOLE (a QEMU character device, for an interactive console).
+# s390x), and CONSOLE (a QEMU character device, for an interactive console).
 set -eu
 
 kernel=$1 initramfs=$2 results=$3 seconds=$4
@@ -28,9 +27,6 @@ case ${ACCEL:-tcg} in
 kvm)	machine='-accel kvm -cpu host' ;;
 *)	machine='-accel tcg,thread=multi -cpu max' ;;
 esac
-# One processor at a time, and a clock that counts instructions
-[ -z "${SEED:-}" ] || machine="-accel tcg -icount shift=0,sleep=off -seed $SEED \
-	-rtc base=2020-01-01,clock=vm -cpu max"
 
 # Without 5-level page tables: 7.3 detects them anew while interrupts are on, and KASAN
 # reports one that arrives then.
