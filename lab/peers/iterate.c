@@ -468,18 +468,10 @@ struct thread {
 	atomic_bool *over;
 	pthread_t thread;
 	unsigned int number;
-	__u32 dice;
+	unsigned int dice;
 	unsigned long rounds, hits;	/* a hit: met others than live buffers */
 	int ret;
 };
-
-static __u32 roll(struct thread *thread)
-{
-	thread->dice ^= thread->dice << 13;
-	thread->dice ^= thread->dice >> 17;
-	thread->dice ^= thread->dice << 5;
-	return thread->dice;
-}
 
 static int round_of_exports(struct thread *thread)
 {
@@ -490,18 +482,19 @@ static int round_of_exports(struct thread *thread)
 static int round_of_reads(struct thread *thread)
 {
 	static const size_t step[] = { 1, 64, 500, 4096, 1 << 16 };
-	size_t size = step[roll(thread) % ARRAY_SIZE(step)];
-	char part[4096];
-	int fd = reader(thread->walk);
-	long ret = fd;
-	char *text;
+	size_t size = step[rand_r(&thread->dice) % ARRAY_SIZE(step)];
+	char part[4096], *text;
+	long ret;
+	int fd;
 
-	if (fd >= 0 && roll(thread) % 2) {
-		ret = read_part(fd, part, roll(thread) % sizeof(part), size);
+	if (rand_r(&thread->dice) % 2) {
+		fd = reader(thread->walk);
+		if (fd < 0)
+			return fd;
+		ret = read_part(fd, part, rand_r(&thread->dice) % sizeof(part), size);
 		close(fd);
-	} else if (fd >= 0) {
-		text = text_of_fd(fd, size);
-		close(fd);
+	} else {
+		text = text_of_walk(thread->walk, size);
 		ret = text ? check_text(thread->walk, text) : -EIO;
 		thread->hits += ret > 0;
 		free(text);
@@ -550,7 +543,7 @@ static void *run_thread(void *data)
 	struct thread *thread = data;
 
 	use_cpu(thread->number);
-	thread->dice = 0x9e3779b9 + thread->number;
+	thread->dice = thread->number;
 	while (!*thread->over && !thread->ret) {
 		thread->ret = thread->round(thread);
 		thread->rounds++;
