@@ -11,7 +11,8 @@
 # has no problem and ends with "end", otherwise prints the reason on standard error.
 # Variables: ACCEL (tcg or kvm), MEMORY, MACHINE (x86_64 if not given; q35, the same
 # with PCI and a display; iommu, with PCI, an IOMMU and devices for VFIO; i386, arm64,
-# s390x), and CONSOLE (a QEMU character device, for an interactive console).
+# s390x; um, User Mode Linux, without QEMU), and CONSOLE (a QEMU character device, for an
+# interactive console).
 set -eu
 
 kernel=$1 initramfs=$2 results=$3 seconds=$4
@@ -21,6 +22,7 @@ mkdir -p "$results"
 rm -f "$results"/*
 : >"$results/report"
 : >"$results/verdict"
+: >"$results/files"
 : >"$results/console.log"
 
 case ${ACCEL:-tcg} in
@@ -49,20 +51,33 @@ port()
 	echo "-chardev file,id=$1,path=$results/$1 -device virtserialport,chardev=$1,name=$1"
 }
 
-status=0
-exec 3<&0	# a command in the background would get /dev/null
+boot_um()
+{
+	exec timeout --foreground -k 5 "$seconds" "$kernel" mem="${MEMORY:-1G}" \
+		initrd="$initramfs" ports="$(realpath "$results")" con=null con0=null,fd:1 \
+		noreboot panic=-1 "$@" >"$results/console.log" 2>&1
+}
+
 # shellcheck disable=SC2046,SC2086 # options without blanks, meant to be split
-timeout --foreground -k 5 "$seconds" $qemu $machine -smp 2 -m "${MEMORY:-1G}" \
-	-nodefaults -no-user-config -display none -no-reboot \
-	-serial "${CONSOLE:-file:$results/console.log}" \
-	-device $serial $(port report) $(port files) $(port verdict) \
-	-kernel "$kernel" -initrd "$initramfs" \
-	-append "console=$console panic=-1 reboot=t oops=panic log_buf_len=4M $*" <&3 &
-qemu=$!
-trap 'kill $qemu 2>/dev/null || :' EXIT
+boot_qemu()
+{
+	exec timeout --foreground -k 5 "$seconds" $qemu $machine -smp 2 -m "${MEMORY:-1G}" \
+		-nodefaults -no-user-config -display none -no-reboot \
+		-serial "${CONSOLE:-file:$results/console.log}" \
+		-device $serial $(port report) $(port files) $(port verdict) \
+		-kernel "$kernel" -initrd "$initramfs" \
+		-append "console=$console panic=-1 reboot=t oops=panic log_buf_len=4M $*"
+}
+
+status=0 boot=boot_qemu
+[ "${MACHINE:-}" != um ] || boot=boot_um
+exec 3<&0	# a command in the background would get /dev/null
+$boot "$@" <&3 &
+guest=$!
+trap 'kill $guest 2>/dev/null || :' EXIT
 trap 'exit 130' HUP INT TERM
-tail -n +1 -s 0.2 -f --pid=$qemu "$results/report" || :	# the reader may close the pipe
-wait $qemu || status=$?
+tail -n +1 -s 0.2 -f --pid=$guest "$results/report" || :	# the reader may close the pipe
+wait $guest || status=$?
 [ -s "$results/report" ] || cat "$results/console.log"
 
 print_console()
@@ -80,10 +95,10 @@ elif [ $status -eq 124 ]; then
 	print_console
 	exit 1
 elif [ $status -gt 128 ]; then
-	echo "QEMU was killed by signal $((status - 128))" >&2
+	echo "the guest was killed by signal $((status - 128))" >&2
 	exit 1
 elif [ $status -ne 0 ]; then
-	echo "QEMU failed with status $status" >&2
+	echo "the guest failed with status $status" >&2
 	exit 1
 else
 	echo "the guest died without a verdict" >&2

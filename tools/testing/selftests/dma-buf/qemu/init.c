@@ -7,7 +7,8 @@
  * log, and powers off. Programs may be added to the initramfs: /start is the
  * program of mode "program"; /before and /after run before and after the
  * programs of mode "test". The console is for the user; three virtio-serial
- * ports are read by the host:
+ * ports are read by the host, or files in its directory "ports=", on User Mode
+ * Linux:
  *
  *   report   the tests' results as KTAP, or the output of the program
  *   files    the files in /out, as a cpio archive
@@ -41,6 +42,7 @@
 
 #define TESTS	"/tests"
 #define OUT	"/out"
+#define PORTS	"/ports"
 #define DEBUGFS	"/sys/kernel/debug"
 
 static FILE *report, *files, *verdict;
@@ -137,18 +139,32 @@ static FILE *find_port(const char *wanted)
 	return found;
 }
 
+/* Mounts the directory of the host that has the ports, if there is one. */
+static void mount_ports(void)
+{
+	const char *where = parameter("ports", "");
+
+	mkdir(PORTS, 0755);
+	if (*where && mount("hostfs", PORTS, "hostfs", 0, where))
+		problem("cannot mount hostfs on " PORTS ": %m");
+}
+
 /* The driver creates ports from a work item: retry until @name exists. */
 static FILE *open_port(const char *name)
 {
 	FILE *port = NULL;
+	char path[64];
 
+	snprintf(path, sizeof(path), PORTS "/%s", name);
+	if (!access(path, W_OK))
+		port = fopen(path, "we");
 	for (int tries = 0; tries < 500 && !port; tries++) {
 		port = find_port(name);
 		if (!port)
 			usleep(10000);
 	}
 	if (!port) {
-		problem("no virtio-serial port called %s", name);
+		problem("no port called %s", name);
 		power_off();
 	}
 	setlinebuf(port);
@@ -733,6 +749,7 @@ int main(void)
 
 	open_console();
 	mount_filesystems();
+	mount_ports();
 	report = open_port("report");
 	files = open_port("files");
 	verdict = open_port("verdict");
