@@ -15,7 +15,7 @@
 #:   make build-users compile all users of dma-bufs in the kernel against these headers
 #:   make check       run the static checks
 #:   make coverage    report which lines and branches of the core the tests reach
-#:   make mutate      break the core in 100 places, and check that the tests notice
+#:   make mutate      break the core in 200 places, and check that the tests notice
 #: Build it:
 #:   make prepare     lay this tree over the base kernel
 #:   make build       build the kernel, the kselftests and the initramfs
