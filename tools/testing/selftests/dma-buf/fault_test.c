@@ -5,6 +5,7 @@
  * fail, but must return the right error, leak nothing and lose no wake-up.
  */
 #include "dma_buf_fenced.h"
+#include "dma_buf_sample.h"
 
 #define RW DMA_BUF_SYNC_RW
 #define DEBUGFS "/sys/kernel/debug/"
@@ -487,7 +488,7 @@ TEST_F(buffer, epoll_wait)
 		    .listed = true, .ours = true);
 }
 
-static int call_attach_and_map(struct operation *op)
+static int call_import(struct operation *op)
 {
 	return vgem_import(op->importer, op->fd, &op->handle);
 }
@@ -498,18 +499,52 @@ static bool close_handle(struct operation *op, int ret)
 }
 
 /*
- * Passes when the importer has mapped the buffer, or fails with ENOMEM and
- * holds no reference.
+ * Passes when vgem has imported the buffer, or fails with ENOMEM and holds no
+ * reference.
  */
-TEST_F(buffer, attach_and_map)
+TEST_F(buffer, import)
 {
 	int importer = vgem_open();
 
 	if (importer < 0)
 		SKIP(return, "no importer: needs %s", vgem_exporter.config);
-	walk_faults(.call = call_attach_and_map, .after = close_handle,
+	walk_faults(.call = call_import, .after = close_handle,
 		    .importer = importer);
 	close(importer);
+}
+
+static bool import_sample(struct operation *op)
+{
+	op->importer = device_open(IMPORTER);
+	return fresh_buffer(op) && !sample_import(op->importer, op->fd);
+}
+
+static int call_run(struct operation *op)
+{
+	return sample_run(op->importer, 1);
+}
+
+/* A run that failed must not prevent the next one. */
+static bool runs_again(struct operation *op, int ret)
+{
+	bool again = ret == 0 || sample_run(op->importer, 1) == 0;
+
+	return !close(op->importer) & !close(op->fd) && again;
+}
+
+/*
+ * Passes when a device that has attached maps the buffer and starts a job, or
+ * fails with ENOMEM, and does so after the failure.
+ */
+TEST_F(buffer, map_and_run)
+{
+	int dev = device_open(IMPORTER);
+
+	if (dev < 0)
+		SKIP(return, SKIP_SAMPLE);
+	close(dev);
+	walk_faults(.call = call_run, .before = import_sample,
+		    .after = runs_again);
 }
 
 static int call_read(const char *path, const char *expected)
