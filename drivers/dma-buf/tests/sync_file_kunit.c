@@ -177,6 +177,55 @@ static void export_references(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, kref_read(&fence[i]->refcount), 2);
 }
 
+struct dma_buf_sync_file_revive {
+	struct dma_fence *fence;
+	unsigned int references;
+	unsigned int queries;
+	bool revived;
+};
+
+/* Give @fence its references back when the walk has come here again. */
+static bool dma_buf_sync_file_revive(struct dma_fence *first, void *data)
+{
+	struct dma_buf_sync_file_revive *r = data;
+
+	if (++r->queries == 2) {
+		r->revived = !kref_read(&r->fence->refcount);
+		refcount_set(&r->fence->refcount.refcount, r->references);
+	}
+	return false;
+}
+
+/*
+ * Passes when a walk that restarts, at a fence without references, exports each
+ * fence once: that of the first attempt gets its reference dropped.
+ */
+static void export_restarts(struct kunit *test)
+{
+	struct dma_buf_export_sync_file arg = { .flags = DMA_BUF_SYNC_RW };
+	struct mock_exporter *exp = mock_exporter_create(test, 0, SZ_8K);
+	struct dma_buf_sync_file_revive revive = {};
+	struct dma_fence *first;
+	long ret;
+
+	first = mock_fence_add_new(test, exp->dmabuf, DMA_RESV_USAGE_READ);
+	revive.fence = mock_fence_add_new(test, exp->dmabuf,
+					  DMA_RESV_USAGE_READ);
+	revive.references = kref_read(&revive.fence->refcount);
+	mock_fence_set_signaled(first, dma_buf_sync_file_revive, &revive);
+	refcount_set(&revive.fence->refcount.refcount, 0);
+	ret = mock_ioctl(test, exp->dmabuf->file,
+			 DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg, sizeof(arg));
+	mock_fence_set_signaled(first, NULL, NULL);
+	KUNIT_ASSERT_TRUE(test, revive.revived);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+	KUNIT_EXPECT_EQ(test, kref_read(&first->refcount), 3);
+	KUNIT_EXPECT_EQ(test, kref_read(&revive.fence->refcount), 3);
+	dma_buf_sync_file_close((void *)(unsigned long)arg.fd);
+	KUNIT_EXPECT_EQ(test, kref_read(&first->refcount), 2);
+	KUNIT_EXPECT_EQ(test, kref_read(&revive.fence->refcount), 2);
+}
+
 /* Passes when the snapshot does not include fences that are added later. */
 static void export_is_snapshot(struct kunit *test)
 {
@@ -491,6 +540,7 @@ static struct kunit_case dma_buf_sync_file_cases[] = {
 	KUNIT_CASE(export_idle),
 	KUNIT_CASE(export_several),
 	KUNIT_CASE_PARAM(export_references, dma_buf_sync_file_num_gen_params),
+	KUNIT_CASE(export_restarts),
 	KUNIT_CASE(export_is_snapshot),
 	KUNIT_CASE(export_without_lock),
 	KUNIT_CASE_PARAM(export_invalid_flags,
