@@ -184,7 +184,7 @@ struct dma_buf_sync_file_revive {
 	bool revived;
 };
 
-/* Give @fence its references back when the walk has come here again. */
+/* Give @fence its references back in the second pass of the walk. */
 static bool dma_buf_sync_file_revive(struct dma_fence *first, void *data)
 {
 	struct dma_buf_sync_file_revive *r = data;
