@@ -122,12 +122,6 @@ dma_buf_object_set_poll_state(struct dma_buf_object *obj,
 	return cmpxchg(&obj->inode.i_private, NULL, poll);
 }
 
-/* Clear the polling state, with no waiter left. */
-static inline void dma_buf_object_clear_poll_state(struct dma_buf_object *obj)
-{
-	obj->inode.i_private = NULL;
-}
-
 /*
  * True if no fence was ever added, so there is none to wait for. A fence that
  * is added concurrently is not ordered with the caller anyway.

@@ -583,5 +583,4 @@ void dma_buf_poll_destroy(struct dma_buf_object *obj)
 		kfree(watch);
 	}
 	kfree(poll);
-	dma_buf_object_clear_poll_state(obj);
 }
