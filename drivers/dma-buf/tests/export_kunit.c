@@ -210,6 +210,26 @@ static void ino_not_reused(struct kunit *test)
 	}
 }
 
+/*
+ * Passes when most inode numbers follow the previous one: sparse ones would
+ * soon need more than the 32 bits that some programs have for them.
+ */
+static void ino_dense(struct kunit *test)
+{
+	unsigned long ino, last = 0;
+	int i, adjacent = 0;
+
+	for (i = 0; i < 64; i++) {
+		struct mock_exporter *exp =
+			mock_exporter_create(test, 0, PAGE_SIZE);
+
+		ino = file_inode(exp->dmabuf->file)->i_ino;
+		adjacent += ino == last + 1;
+		last = ino;
+	}
+	KUNIT_EXPECT_GT(test, adjacent, 32);
+}
+
 /* Passes when the file is on the dma-buf pseudo file system. */
 static void fs_magic(struct kunit *test)
 {
@@ -350,6 +370,7 @@ static struct kunit_case dma_buf_export_cases[] = {
 	KUNIT_CASE(exporter_resv),
 	KUNIT_CASE(ino_unique),
 	KUNIT_CASE(ino_not_reused),
+	KUNIT_CASE(ino_dense),
 	KUNIT_CASE(fs_magic),
 	KUNIT_CASE(owner_unloading),
 	KUNIT_CASE(exp_name_not_copied),
