@@ -37,7 +37,8 @@
 #:   STOCK=both   "make bench" compares the base kernel with itself
 #:   PROFILE=ROW  "make bench" prints the instructions of this row by function
 #:   DEBUG=1      KASAN, lockdep, kmemleak and others
-#:   ACCEL=kvm    use hardware virtualization (default: tcg, emulation)
+#:   ACCEL=NAME   kvm, hardware virtualization; icount, emulation that can be repeated
+#:                exactly, of one processor (default: tcg, emulation)
 #:   CONFIG=NAME  another kernel: kcsan, rt; thirdparty, with more drivers and programs
 #:                of other projects; peers, with VFIO, iommufd, BPF and the kernel's
 #:                own tests; or another machine: i386, arm64, s390x
@@ -240,11 +241,11 @@ qemu()
 
 [ $machine = x86_64 ] || ACCEL=tcg	# another machine is always emulated
 case $ACCEL in
-tcg)	;;
+tcg | icount) ;;
 kvm)	if ! [ -w /dev/kvm ] || ! grep -qwE 'vmx|svm' /proc/cpuinfo; then
 		die "ACCEL=kvm: this machine has no hardware virtualization"
 	fi ;;
-*)	die "ACCEL=$ACCEL: must be tcg or kvm" ;;
+*)	die "ACCEL=$ACCEL: must be tcg, icount or kvm" ;;
 esac
 
 # with_files DIR: prints the initramfs, with the files of this directory added

@@ -9,10 +9,11 @@
 # verdict; see init.c. The report is copied to standard output while the guest
 # writes it; if the guest died before that, console.log is. Exits 0 when the verdict
 # has no problem and ends with "end", otherwise prints the reason on standard error.
-# Variables: ACCEL (tcg or kvm), MEMORY, MACHINE (x86_64 if not given; q35, the same
-# with PCI and a display; iommu, with PCI, an IOMMU and devices for VFIO; i386, arm64,
-# s390x; um, User Mode Linux, without QEMU), and CONSOLE (a QEMU character device, for an
-# interactive console).
+# Variables: ACCEL (tcg or kvm; icount: one processor, whose clock counts instructions,
+# so that a boot can be repeated exactly), MEMORY, MACHINE (x86_64 if not given; q35, the
+# same with PCI and a display; iommu, with PCI, an IOMMU and devices for VFIO; i386,
+# arm64, s390x; um, User Mode Linux, without QEMU), and CONSOLE (a QEMU character device,
+# for an interactive console).
 set -eu
 
 kernel=$1 initramfs=$2 results=$3 seconds=$4
@@ -25,8 +26,12 @@ rm -f "$results"/*
 : >"$results/files"
 : >"$results/console.log"
 
+processors=2
 case ${ACCEL:-tcg} in
 kvm)	machine='-accel kvm -cpu host' ;;
+icount)
+	machine='-accel tcg -icount shift=0,sleep=off -seed 1 -rtc base=2020-01-01,clock=vm
+		-cpu max' processors=1 ;;
 *)	machine='-accel tcg,thread=multi -cpu max' ;;
 esac
 
@@ -61,8 +66,8 @@ boot_um()
 # shellcheck disable=SC2046,SC2086 # options without blanks, meant to be split
 boot_qemu()
 {
-	exec timeout --foreground -k 5 "$seconds" $qemu $machine -smp 2 -m "${MEMORY:-1G}" \
-		-nodefaults -no-user-config -display none -no-reboot \
+	exec timeout --foreground -k 5 "$seconds" $qemu $machine -smp $processors \
+		-m "${MEMORY:-1G}" -nodefaults -no-user-config -display none -no-reboot \
 		-serial "${CONSOLE:-file:$results/console.log}" \
 		-device $serial $(port report) $(port files) $(port verdict) \
 		-kernel "$kernel" -initrd "$initramfs" \
