@@ -50,6 +50,8 @@
 #:   FUZZ_CALLS=N, LOAD_BUFFERS=N
 #:                number of random calls, and of buffers, in "make soak"
 #:   FUZZ_SEED=N  seed of the random calls (default: 1)
+#:   SEEDS=N, SEED=N
+#:                number of schedules that "make soak T=replay" tries; or only this one
 #:   UPDATE=1     "make patches" writes the differences, or your commits, to series/
 #:   CHECK=1      "make patches" checks, compiles and tests each patch
 #:   INPUT=FILE   picture for "make run"

@@ -2,7 +2,9 @@
 /*
  * Widens race windows: now and then, at random, a task that enters one of the
  * functions listed in places= is delayed there for a random time, so that other
- * tasks run between two steps of an operation. On unload, logs for each
+ * tasks run between two steps of an operation. With seed=, it is preempted
+ * instead, in calls that the seed selects: on one processor, whose clock counts
+ * instructions, the same seed gives the same schedule. On unload, logs for each
  * function how many calls passed and how many of them were held up.
  */
 
@@ -10,19 +12,25 @@
 
 #include <linux/atomic.h>
 #include <linux/delay.h>
-#include <linux/hash.h>
+#include <linux/jhash.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/timekeeping.h>
 
 #define DELAYS_MAX	192	/* places */
 #define DELAYS_ONE_IN	16
 #define DELAYS_US	100	/* maximum; the average is half of it */
+#define DELAYS_SLICE_US	200	/* longer than a slice: see "before" */
 
 static char *places[DELAYS_MAX];
 static unsigned int num_places;
 module_param_array(places, charp, &num_places, 0);
 MODULE_PARM_DESC(places, "comma-separated list of functions");
+
+static unsigned int seed;
+module_param(seed, uint, 0);
+MODULE_PARM_DESC(seed, "preempt in the calls that this number selects (default: 0, delay at random)");
 
 /**
  * struct delays_place - a function in which calls are delayed
@@ -37,18 +45,27 @@ struct delays_place {
 };
 
 static struct delays_place delays[DELAYS_MAX];
+static atomic_t delays_calls;
 
 /* Runs like an NMI, under any lock: no sleeping, no get_random_u32(). */
 static int delays_hold_up(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct delays_place *place =
 		container_of(probe, struct delays_place, probe);
-	u32 dice = hash_64(ktime_get_mono_fast_ns(), 32);
+	u32 dice = jhash_2words(seed, seed ? atomic_inc_return(&delays_calls) :
+				ktime_get_mono_fast_ns(), 0);
 
 	atomic_long_inc(&place->passed);
-	if (dice % DELAYS_ONE_IN == 0) {
-		atomic_long_inc(&place->held);
+	if (dice % DELAYS_ONE_IN)
+		return 0;
+
+	atomic_long_inc(&place->held);
+	if (!seed) {
 		udelay(dice / DELAYS_ONE_IN % DELAYS_US);
+	} else {
+		udelay(DELAYS_SLICE_US);
+		set_tsk_need_resched(current);
+		set_preempt_need_resched();
 	}
 	return 0;
 }
