@@ -393,6 +393,16 @@ static int is_suite(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
+/* True if a word of @name starts with @area. */
+static bool in_area(const char *name, const char *area)
+{
+	const char *found = strstr(name, area);
+
+	while (found && found != name && found[-1] != '_')
+		found = strstr(found + 1, area);
+	return found;
+}
+
 /* Fills @names with the programs that match "only="; returns their number. */
 static unsigned int list_selftests(char names[][128], unsigned int max)
 {
@@ -401,7 +411,7 @@ static unsigned int list_selftests(char names[][128], unsigned int max)
 	unsigned int n = 0;
 
 	while (f && n < max && fscanf(f, " %*[^:]:%127s", names[n]) == 1)
-		n += !!strstr(names[n], only);
+		n += in_area(names[n], only);
 	if (f)
 		fclose(f);
 	return n;
