@@ -253,8 +253,8 @@ esac
 # with_files DIR: prints the initramfs, with the files of this directory added
 with_files()
 {
-	(cd "$1" && find . -mindepth 1 | cpio -o -H newc --quiet -R 0:0) | gzip -1 |
-		cat "$initramfs" -
+	(cd "$1" && find . -mindepth 1 | LC_ALL=C sort |
+		cpio -o -H newc --quiet -R 0:0 --reproducible) | gzip -1 | cat "$initramfs" -
 }
 
 # For verbs that use tools or guest programs of x86_64 only
