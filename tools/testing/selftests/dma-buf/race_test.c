@@ -71,20 +71,36 @@ static void drift(struct racer *racer)
 }
 
 /*
+ * Return 0 when @fd is ready for @events, or -ETIME if a wake-up was lost: poll()
+ * checks again after its timeout, and then reports them as well.
+ */
+static int wait_until_ready(int fd, short events)
+{
+	struct pollfd pfd = { .fd = fd, .events = events };
+	double start = now_ms();
+	int ret = or_errno(poll(&pfd, 1, TIMEOUT_LOST_MS));
+
+	if (ret < 0)
+		return ret;
+	if (now_ms() - start >= TIMEOUT_LOST_MS)
+		return -ETIME;
+	return pfd.revents == events ? 0 : -EPROTO;
+}
+
+/*
  * Keep a fence until it has signalled: sw_sync crashes when the last reference
  * to a fence is dropped while it signals.
  */
 static int keep_fence(struct racer *racer, int sync_fd)
 {
-	int *kept = &racer->kept[racer->made++ % KEPT], ret = 1;
-	struct pollfd pfd = { .fd = *kept, .events = POLLIN };
+	int *kept = &racer->kept[racer->made++ % KEPT], ret = 0;
 
 	if (*kept)
-		ret = or_errno(poll(&pfd, 1, TIMEOUT_LOST_MS));
-	if (*kept && ret > 0)
+		ret = wait_until_ready(*kept, POLLIN);
+	if (*kept && !ret)
 		close(*kept);
 	*kept = sync_fd;
-	return ret < 0 ? ret : ret ? 0 : -ETIME;
+	return ret;
 }
 
 /* Run a round; return true if it overlapped with another racer's. */
@@ -308,24 +324,16 @@ static int add_fences(struct race *race, struct racer *racer)
 static int wait_in_poll(struct race *race, struct racer *racer)
 {
 	short events = 1 << roll(racer) % 2 * 2;	/* POLLIN or POLLOUT */
-	struct pollfd pfd = { .fd = race->fd, .events = events };
 	int ret = make_busy(race, racer, race->fd);
 
 	if (!ret && !sys_ready(race->fd, events))
 		racer->hits++;
-	if (!ret)
-		ret = or_errno(poll(&pfd, 1, TIMEOUT_LOST_MS));
-	if (ret == 1 && pfd.revents == events)
-		return 0;
-	return ret < 0 ? ret : -ETIME;
+	return ret ?: wait_until_ready(race->fd, events);
 }
 
 static int wait_for_others(struct race *race, struct racer *racer)
 {
-	struct pollfd pfd = { .fd = race->fd, .events = POLLIN };
-	int ret = or_errno(poll(&pfd, 1, TIMEOUT_LOST_MS));
-
-	return ret < 0 ? ret : ret ? 0 : -ETIME;
+	return wait_until_ready(race->fd, POLLIN);
 }
 
 /* Passes when no poller loses a wake-up, whenever its fences signal. */
@@ -476,17 +484,14 @@ TEST_F_TIMEOUT(fenced, sync_signals, TIMEOUT_SLOW)
 static int take_fences(struct race *race, struct racer *racer)
 {
 	int sync_fd = sys_export_fence(race->fd, 1 + roll(racer) % 3);
-	struct pollfd pfd = { .fd = sync_fd, .events = POLLIN };
 	int ret, status;
 
 	if (sync_fd < 0)
 		return sync_fd;
 	status = sys_fence_status(sync_fd, NULL);
-	ret = or_errno(poll(&pfd, 1, TIMEOUT_LOST_MS));
-	if (ret == 1)
-		ret = sys_fence_status(sync_fd, NULL) == 1 ? 0 : -EPROTO;
-	else if (!ret)
-		ret = -ETIME;
+	ret = wait_until_ready(sync_fd, POLLIN);
+	if (!ret && sys_fence_status(sync_fd, NULL) != 1)
+		ret = -EPROTO;
 	racer->hits += !status;
 	close(sync_fd);
 	return status < 0 ? status : ret;
