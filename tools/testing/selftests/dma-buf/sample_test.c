@@ -115,7 +115,10 @@ TEST_F(sample, both)
 	close(dev);
 }
 
-/* Return the number of page faults that a read of this byte causes. */
+/*
+ * Return the number of page faults that a read of this byte causes. The thread
+ * may have others meanwhile.
+ */
 static long faults_of_read(const unsigned char *byte)
 {
 	struct rusage before, after;
@@ -155,11 +158,11 @@ TEST_F(sample, move_unmaps)
 	unsigned char *map = map_buffer(self->fd, self->size);
 	int i;
 
-	EXPECT_EQ(1, faults_of_read(map));
+	EXPECT_LE(1, faults_of_read(map));
 	EXPECT_EQ(0, faults_of_read(map));
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, sample_move(self->dev, self->fd));
-		EXPECT_EQ(1, faults_of_read(map));
+		EXPECT_LE(1, faults_of_read(map));
 		EXPECT_EQ(0, faults_of_read(map));
 	}
 	munmap(map, self->size);
